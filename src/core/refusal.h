@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why a request is not served.
+ *
+ * The protocol tells a client almost nothing ("result 1", or a close), so the
+ * reason travels beside the reply up to whoever writes the log.
+ */
+#ifndef EPMD_CORE_REFUSAL_H
+#define EPMD_CORE_REFUSAL_H
+
+enum refusal {
+    REFUSAL_NONE, /* served */
+
+    /* The bytes are no request. */
+    REFUSAL_FRAME_EMPTY,
+    REFUSAL_FRAME_TOO_LONG,
+    REFUSAL_FRAME_OVERRUN,
+    REFUSAL_TAG_UNKNOWN,
+    REFUSAL_TRUNCATED,
+
+    /* The name or the extra field is not one. */
+    REFUSAL_NAME_EMPTY,
+    REFUSAL_NAME_HAS_NUL,
+    REFUSAL_NAME_NOT_UTF8,
+    REFUSAL_NAME_TOO_LONG,
+    REFUSAL_EXTRA_TOO_LONG,
+
+    /* The request is one, but not from this peer, or not now. */
+    REFUSAL_NOT_LOCAL,
+    REFUSAL_NOT_RELAXED,
+    REFUSAL_NODES_ALIVE,
+    REFUSAL_NAME_TAKEN,
+    REFUSAL_REGISTRY_FULL,
+    REFUSAL_NO_MEMORY,
+};
+
+/* What the refusal means, as the end of a sentence for the log; never NULL. */
+const char *refusal_text(enum refusal refusal);
+
+#endif
