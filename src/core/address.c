@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An IP address of either family, as a value. */
+#include "core/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+static const uint8_t zeros[16];
+
+struct address address_from_ipv4(const uint8_t bytes[4])
+{
+    struct address address;
+    memcpy(address.bytes, mapped_prefix, sizeof mapped_prefix);
+    memcpy(address.bytes + sizeof mapped_prefix, bytes, 4);
+    return address;
+}
+
+int address_parse(const char *text, struct address *out)
+{
+    struct address address;
+    uint8_t ipv4[4];
+    if (inet_pton(AF_INET, text, ipv4) == 1) {
+        address = address_from_ipv4(ipv4);
+    } else if (inet_pton(AF_INET6, text, address.bytes) != 1) {
+        return -EINVAL;
+    }
+    *out = address;
+    return 0;
+}
+
+void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
+{
+    if (address_is_ipv4(address)) {
+        inet_ntop(AF_INET, address->bytes + sizeof mapped_prefix, text, ADDRESS_TEXT_SIZE);
+    } else {
+        inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_SIZE);
+    }
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+bool address_is_ipv4(const struct address *address)
+{
+    return memcmp(address->bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+}
+
+bool address_is_loopback(const struct address *address)
+{
+    if (address_is_ipv4(address)) {
+        return address->bytes[12] == 127;
+    }
+    return memcmp(address->bytes, zeros, 15) == 0 && address->bytes[15] == 1;
+}
+
+bool address_is_wildcard(const struct address *address)
+{
+    size_t skip = address_is_ipv4(address) ? sizeof mapped_prefix : 0;
+    return memcmp(address->bytes + skip, zeros, sizeof address->bytes - skip) == 0;
+}

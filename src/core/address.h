@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An IP address of either family, as a value.
+ *
+ * IPv4 is held in its IPv6-mapped form (::ffff:a.b.c.d, RFC 4291), so that one
+ * address has one representation, whichever socket it came through.
+ */
+#ifndef EPMD_CORE_ADDRESS_H
+#define EPMD_CORE_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ADDRESS_TEXT_SIZE 46 /* longest text of an address, with its NUL */
+
+struct address {
+    uint8_t bytes[16];
+};
+
+/* One end of a connection. */
+struct endpoint {
+    struct address address;
+    uint16_t port;
+};
+
+/* Makes an address of an IPv4 address's four bytes. */
+struct address address_from_ipv4(const uint8_t bytes[4]);
+
+/* Reads the text form of an IPv4 or IPv6 address. Returns 0, or -EINVAL and leaves
+ * `out` alone. Knows no names: nothing is ever looked up. */
+int address_parse(const char *text, struct address *out);
+
+/* Writes the text form: dotted for IPv4, RFC 5952 for IPv6. */
+void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
+
+bool address_equal(const struct address *a, const struct address *b);
+bool address_is_ipv4(const struct address *address);
+
+/* In 127.0.0.0/8, or ::1. */
+bool address_is_loopback(const struct address *address);
+
+/* 0.0.0.0 or ::, which stand for every address of their family. */
+bool address_is_wildcard(const struct address *address);
+
+#endif
