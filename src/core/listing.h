@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replies to NAMES_REQ and DUMP_REQ: the only ones that grow with the nodes.
+ *
+ * A listing is one run of bytes that never changes once made. It is counted by
+ * reference, so that any number of slow readers share one copy.
+ */
+#ifndef EPMD_CORE_LISTING_H
+#define EPMD_CORE_LISTING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/registry.h"
+
+struct listing {
+    size_t n_refs;
+    size_t len;
+    uint8_t bytes[];
+};
+
+/* Each makes a reply from what is registered now; `port` is epmd's own. Returns NULL
+ * without memory; the caller owns one reference. */
+typedef struct listing *listing_maker(const struct registry *registry, uint16_t port);
+listing_maker listing_new_names;
+listing_maker listing_new_dump;
+
+/* Takes one more reference and returns `listing`. */
+struct listing *listing_ref(struct listing *listing);
+
+/* Gives one reference back, the last of which frees it. NULL is ignored. */
+void listing_unref(struct listing *listing);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which node has which name, and which names were known before. */
+#include "core/registry.h"
+
+#include <sodium/crypto_shorthash.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+_Static_assert(REGISTRY_SEED_SIZE == crypto_shorthash_KEYBYTES, "the seed keys the hash");
+
+static unsigned registry_hash(const struct registry *registry, const void *bytes, size_t len)
+{
+    unsigned hash;
+    uint8_t digest[crypto_shorthash_BYTES];
+    crypto_shorthash(digest, bytes, len, registry->seed);
+    memcpy(&hash, digest, sizeof hash);
+    return hash;
+}
+
+void registry_init(struct registry *registry, size_t max_live, size_t max_departed,
+                   const uint8_t seed[REGISTRY_SEED_SIZE])
+{
+    *registry = (struct registry){.max_live = max_live, .max_departed = max_departed};
+    memcpy(registry->seed, seed, REGISTRY_SEED_SIZE);
+}
+
+void registry_deinit(struct registry *registry)
+{
+    struct registry_node *node, *next;
+    HASH_CLEAR(hh, registry->by_name);
+    DL_FOREACH_SAFE (registry->live, node, next) {
+        free(node);
+    }
+    DL_FOREACH_SAFE (registry->departed, node, next) {
+        free(node);
+    }
+    *registry = (struct registry){0};
+}
+
+/* Finds a name that is live or departed, and the hash of any name. */
+static struct registry_node *registry_find_known(const struct registry *registry,
+                                                 const uint8_t *name, size_t len, unsigned *hash)
+{
+    struct registry_node *node;
+    *hash = registry_hash(registry, name, len);
+    HASH_FIND_BYHASHVALUE(hh, registry->by_name, name, len, *hash, node);
+    return node;
+}
+
+struct registry_node *registry_find(const struct registry *registry, const uint8_t *name,
+                                    size_t len)
+{
+    unsigned hash;
+    struct registry_node *node = registry_find_known(registry, name, len, &hash);
+    return node && node->live ? node : NULL;
+}
+
+static uint32_t creation_after(uint32_t creation)
+{
+    return creation == UINT32_MAX ? REGISTRY_CREATION_MIN : creation + 1;
+}
+
+/* A keyed hash of a counter: nobody can foresee it, and it needs no more randomness. */
+static uint32_t registry_first_creation(struct registry *registry)
+{
+    uint64_t n = registry->n_new_names++;
+    uint32_t creation = registry_hash(registry, &n, sizeof n);
+    return creation < REGISTRY_CREATION_MIN ? REGISTRY_CREATION_MIN : creation;
+}
+
+static struct registry_node *node_new(const struct protocol_node *info)
+{
+    struct registry_node *node = calloc(1, sizeof *node + info->name_len + info->extra_len);
+    if (!node) {
+        return NULL;
+    }
+    node->info = *info;
+    node->info.name = node->storage;
+    node->info.extra = node->storage + info->name_len;
+    memcpy(node->storage, info->name, info->name_len);
+    if (info->extra_len > 0) {
+        memcpy(node->storage + info->name_len, info->extra, info->extra_len);
+    }
+    return node;
+}
+
+static void registry_forget(struct registry *registry, struct registry_node *departed)
+{
+    HASH_DEL(registry->by_name, departed);
+    DL_DELETE(registry->departed, departed);
+    registry->n_departed--;
+    free(departed);
+}
+
+enum refusal registry_add(struct registry *registry, const struct protocol_node *info,
+                          struct registry_node **out)
+{
+    unsigned hash;
+    struct registry_node *known = registry_find_known(registry, info->name, info->name_len, &hash);
+    if (known && known->live) {
+        *out = known;
+        return REFUSAL_NAME_TAKEN;
+    }
+    if (registry->n_live >= registry->max_live) {
+        return REFUSAL_REGISTRY_FULL;
+    }
+    struct registry_node *node = node_new(info);
+    if (!node) {
+        return REFUSAL_NO_MEMORY;
+    }
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, registry->by_name, node->info.name, node->info.name_len, hash,
+                                node);
+    if (!node->hh.tbl) {
+        free(node);
+        return REFUSAL_NO_MEMORY;
+    }
+    node->live = true;
+    node->creation =
+        known ? creation_after(known->creation) : registry_first_creation(registry);
+    if (known) {
+        registry_forget(registry, known);
+    }
+    DL_PREPEND(registry->live, node);
+    registry->n_live++;
+    registry->generation++;
+    *out = node;
+    return REFUSAL_NONE;
+}
+
+void registry_remove(struct registry *registry, struct registry_node *node)
+{
+    DL_DELETE(registry->live, node);
+    registry->n_live--;
+    registry->generation++;
+    node->live = false;
+    node->owner = NULL;
+    DL_APPEND(registry->departed, node);
+    registry->n_departed++;
+    if (registry->n_departed > registry->max_departed) {
+        registry_forget(registry, registry->departed);
+    }
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which node has which name, and which names were known before.
+ *
+ * A name is known once: it is live, or it is departed. Departed names keep their
+ * creation, so that a node that comes back gets the next one and its peers can tell
+ * the two incarnations apart. The number of departed names is bounded, and so is
+ * that of live ones; whoever was departed first is forgotten first.
+ *
+ * Finding, adding and removing cost the same however many names are known. The hash
+ * is keyed, so that nobody can choose names that collide.
+ */
+#ifndef EPMD_CORE_REGISTRY_H
+#define EPMD_CORE_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "core/protocol.h"
+#include "core/refusal.h"
+
+#define REGISTRY_SEED_SIZE 16
+#define REGISTRY_CREATION_MIN 4 /* what is below tells nodes that they have none */
+
+struct registry_node {
+    UT_hash_handle hh;
+    struct registry_node *prev, *next; /* in the list of live or of departed names */
+    struct protocol_node info;         /* its bytes are in `storage` */
+    bool live;                         /* or departed */
+    uint32_t creation;
+    int fd;           /* carried the registration, for DUMP; set by the caller */
+    void *owner;      /* the session of a live node, set by the caller; else NULL */
+    int64_t since_ms; /* when it was registered; set by the caller */
+    uint8_t storage[];
+};
+
+struct registry {
+    struct registry_node *by_name;  /* uthash head: live and departed */
+    struct registry_node *live;     /* newest registration first */
+    struct registry_node *departed; /* in the order in which they left */
+    size_t n_live, max_live;
+    size_t n_departed, max_departed;
+    uint64_t generation; /* grows with every change of the live names */
+    uint64_t n_new_names;
+    uint8_t seed[REGISTRY_SEED_SIZE];
+};
+
+/* Sets up an empty registry for at most `max_live` nodes and `max_departed` names of
+ * nodes that left. `seed` is random: hash key, and source of first creations. */
+void registry_init(struct registry *registry, size_t max_live, size_t max_departed,
+                   const uint8_t seed[REGISTRY_SEED_SIZE]);
+
+/* Frees every node. */
+void registry_deinit(struct registry *registry);
+
+/* Registers what `info` says and sets `*out` to the new node, which the registry
+ * owns. Otherwise changes nothing and returns REFUSAL_NAME_TAKEN (`*out` is then the
+ * holder), REFUSAL_REGISTRY_FULL or REFUSAL_NO_MEMORY. The caller has checked the name. */
+enum refusal registry_add(struct registry *registry, const struct protocol_node *info,
+                          struct registry_node **out);
+
+/* Makes a live node a departed name. Cannot fail. The node may be gone afterwards. */
+void registry_remove(struct registry *registry, struct registry_node *node);
+
+/* Returns the live node of that name, or NULL. */
+struct registry_node *registry_find(const struct registry *registry, const uint8_t *name,
+                                    size_t len);
+
+#endif
