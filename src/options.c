@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line and the environment, read once. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORT_DEFAULT 4369
+#define PORT_MAX 65535
+#define PACKET_TIMEOUT_DEFAULT_S 60
+#define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
+#define SEPARATORS ", "
+
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_COUNT,
+    OPTION_PORT,
+    OPTION_SECONDS,
+    OPTION_ADDRESSES,
+    OPTION_COMMAND,
+};
+
+struct option {
+    const char *name;
+    const char *value; /* what has to follow it, or NULL */
+    enum option_kind kind;
+    size_t offset; /* of the member that it sets */
+    enum options_command command;
+    const char *help;
+};
+
+#define MEMBER(name) offsetof(struct options, name)
+
+/* In the order of the usage text; an option without help is another name of the last. */
+static const struct option option_table[] = {
+    {"address", "LIST", OPTION_ADDRESSES, 0, 0,
+     "listen on these addresses (comma-separated), and on the loopback ones"},
+    {"port", "NO", OPTION_PORT, MEMBER(port), 0, "TCP port, of the daemon or to ask (4369)"},
+    {"daemon", NULL, OPTION_FLAG, MEMBER(detach), 0,
+     "run in the background, log to syslog; return when lookups work"},
+    {"relaxed_command_check", NULL, OPTION_FLAG, MEMBER(relaxed), 0,
+     "allow -kill while nodes are registered, and -stop"},
+    {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
+     "listen on the sockets that systemd passes, and tell it the state"},
+    {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
+     "log requests; repeated: registrations, too; bytes, too"},
+    {"d", NULL, OPTION_COUNT, MEMBER(debug), 0, NULL},
+    {"packet_timeout", "SECONDS", OPTION_SECONDS, MEMBER(packet_timeout_s), 0,
+     "time that a request, and its reply, may take (60)"},
+    {"delay_accept", "SECONDS", OPTION_SECONDS, MEMBER(delay_accept_s), 0,
+     "simulate a busy server: let each connection wait"},
+    {"delay_write", "SECONDS", OPTION_SECONDS, MEMBER(delay_write_s), 0,
+     "simulate a busy server: let each reply wait"},
+    {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
+    {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
+    {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
+     "exit with 0 if a daemon answers, else with 1; print nothing"},
+    {"kill", NULL, OPTION_COMMAND, 0, COMMAND_KILL, "end the daemon"},
+    {"stop", "NAME", OPTION_COMMAND, MEMBER(stop_name), COMMAND_STOP, "unregister a name"},
+    {"help", NULL, OPTION_COMMAND, 0, COMMAND_HELP, "print this text"},
+    {"h", NULL, OPTION_COMMAND, 0, COMMAND_HELP, NULL},
+    {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
+};
+
+#define N_OPTIONS (sizeof option_table / sizeof *option_table)
+
+__attribute__((format(printf, 2, 3))) static int fail(char *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, OPTIONS_ERROR_SIZE, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+/* Reads a whole decimal number; strtoul(3) alone would take signs and blanks. */
+static int read_number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
+{
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
+        return -EINVAL;
+    }
+    errno = 0;
+    unsigned long number = strtoul(text, NULL, 10);
+    if (errno != 0 || number < min || number > max) {
+        return -ERANGE;
+    }
+    *out = number;
+    return 0;
+}
+
+static int read_port(const char *origin, const char *text, uint16_t *out, char *error)
+{
+    unsigned long port;
+    if (read_number(text, 1, PORT_MAX, &port) < 0) {
+        return fail(error, "%s \"%s\": not a port number, which is 1 to %d", origin, text,
+                    PORT_MAX);
+    }
+    *out = (uint16_t)port;
+    return 0;
+}
+
+static int read_seconds(const char *origin, const char *text, unsigned min, unsigned *out,
+                        char *error)
+{
+    unsigned long seconds;
+    if (read_number(text, min, SECONDS_MAX, &seconds) < 0) {
+        return fail(error, "%s \"%s\": not a number of seconds, which is %u to %d", origin, text,
+                    min, SECONDS_MAX);
+    }
+    *out = (unsigned)seconds;
+    return 0;
+}
+
+static bool has_address(const struct options *options, const struct address *address)
+{
+    for (size_t i = 0; i < options->n_addresses; i++) {
+        if (address_equal(&options->addresses[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_address(const char *origin, const char *word, size_t len,
+                        struct options *options, char *error)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct address address;
+    if (len < sizeof text) {
+        memcpy(text, word, len);
+        text[len] = '\0';
+    }
+    if (len >= sizeof text || address_parse(text, &address) < 0) {
+        return fail(error, "%s: \"%.*s\" is not an IPv4 or IPv6 address", origin,
+                    (int)(len < ADDRESS_TEXT_SIZE ? len : ADDRESS_TEXT_SIZE), word);
+    }
+    if (has_address(options, &address)) {
+        return 0;
+    }
+    if (options->n_addresses == OPTIONS_ADDRESSES_MAX) {
+        return fail(error, "%s: more than %d addresses", origin, OPTIONS_ADDRESSES_MAX);
+    }
+    options->addresses[options->n_addresses++] = address;
+    return 0;
+}
+
+static int read_addresses(const char *origin, const char *list, struct options *options,
+                          char *error)
+{
+    options->n_addresses = 0;
+    for (const char *at = list + strspn(list, SEPARATORS); *at; at += strspn(at, SEPARATORS)) {
+        size_t len = strcspn(at, SEPARATORS);
+        int status = read_address(origin, at, len, options, error);
+        if (status < 0) {
+            return status;
+        }
+        at += len;
+    }
+    return 0;
+}
+
+static const struct option *find_option(const char *word)
+{
+    size_t dashes = strncmp(word, "--", 2) == 0 ? 2 : 1;
+    for (size_t i = 0; word[0] == '-' && i < N_OPTIONS; i++) {
+        if (strcmp(word + dashes, option_table[i].name) == 0) {
+            return &option_table[i];
+        }
+    }
+    return NULL;
+}
+
+static int set_command(const struct option *option, const char *word, const char *value,
+                       struct options *options, char *error)
+{
+    if (options->command != COMMAND_SERVE && options->command != option->command) {
+        return fail(error, "%s: only one command at a time", word);
+    }
+    options->command = option->command;
+    options->stop_name = value ? value : options->stop_name;
+    return 0;
+}
+
+static int set_option(const struct option *option, const char *word, const char *value,
+                      struct options *options, char *error)
+{
+    char *member = (char *)options + option->offset;
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return 0;
+    case OPTION_COUNT:
+        ++*(unsigned *)(void *)member;
+        return 0;
+    case OPTION_PORT:
+        return read_port(word, value, (uint16_t *)(void *)member, error);
+    case OPTION_SECONDS:
+        return read_seconds(word, value, option->offset == MEMBER(packet_timeout_s),
+                            (unsigned *)(void *)member, error);
+    case OPTION_ADDRESSES:
+        return read_addresses(word, value, options, error);
+    case OPTION_COMMAND:
+        return set_command(option, word, value, options, error);
+    }
+    return 0;
+}
+
+static int read_arguments(int argc, char *const argv[], struct options *options, bool given[],
+                          char *error)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        const struct option *option = find_option(word);
+        if (!option) {
+            return fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
+        }
+        if (option->value && i + 1 == argc) {
+            return fail(error, "%s: its %s is missing", word, option->value);
+        }
+        const char *value = option->value ? argv[++i] : NULL;
+        int status = set_option(option, word, value, options, error);
+        if (status < 0) {
+            return status;
+        }
+        given[option->kind] = true;
+    }
+    return 0;
+}
+
+static int read_environment(struct options *options, const bool given[], char *error)
+{
+    const char *port = getenv("ERL_EPMD_PORT");
+    const char *addresses = getenv("ERL_EPMD_ADDRESS");
+    int status = 0;
+
+    if (port && !given[OPTION_PORT]) {
+        status = read_port("ERL_EPMD_PORT", port, &options->port, error);
+    }
+    if (status == 0 && addresses && !given[OPTION_ADDRESSES] &&
+        options->command == COMMAND_SERVE) {
+        status = read_addresses("ERL_EPMD_ADDRESS", addresses, options, error);
+    }
+    if (getenv("ERL_EPMD_RELAXED_COMMAND_CHECK")) {
+        options->relaxed = true;
+    }
+    return status;
+}
+
+int options_read(int argc, char *const argv[], struct options *out,
+                 char error[OPTIONS_ERROR_SIZE])
+{
+    bool given[OPTION_COMMAND + 1] = {false};
+    *out = (struct options){.port = PORT_DEFAULT, .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S};
+
+    int status = read_arguments(argc, argv, out, given, error);
+    if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
+        return status;
+    }
+    return read_environment(out, given, error);
+}
+
+static void print_option(FILE *out, const struct option *option, const struct option *other)
+{
+    char words[64];
+    snprintf(words, sizeof words, "-%s%s%s%s%s", option->name, other ? ", -" : "",
+             other ? other->name : "", option->value ? " " : "",
+             option->value ? option->value : "");
+    fprintf(out, "  %-24s %s\n", words, option->help);
+}
+
+static void print_options(FILE *out, bool commands)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *option = &option_table[i];
+        bool last = i + 1 == N_OPTIONS;
+        if (option->help && (option->kind == OPTION_COMMAND) == commands) {
+            print_option(out, option, last || option[1].help ? NULL : &option[1]);
+        }
+    }
+}
+
+void options_print_usage(FILE *out)
+{
+    fputs("usage: epmd [OPTION ...]            run the Erlang port mapper daemon\n"
+          "       epmd [-port NO] COMMAND     talk to the one that runs on this host\n"
+          "\nOptions:\n",
+          out);
+    print_options(out, false);
+    fputs("\nCommands:\n", out);
+    print_options(out, true);
+    fputs("\nEnvironment: ERL_EPMD_ADDRESS, ERL_EPMD_PORT, ERL_EPMD_RELAXED_COMMAND_CHECK.\n"
+          "See epmd(1).\n",
+          out);
+}

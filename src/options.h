@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line and the environment, read once (epmd(1)).
+ *
+ * An option wins over its environment variable. Options start with one dash; two are
+ * accepted. A word that cannot be understood is never passed over.
+ */
+#ifndef EPMD_OPTIONS_H
+#define EPMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/address.h"
+
+#define OPTIONS_ADDRESSES_MAX 64
+#define OPTIONS_ERROR_SIZE 256
+
+enum options_command {
+    COMMAND_SERVE, /* none named: be the daemon */
+    COMMAND_NAMES,
+    COMMAND_DUMP,
+    COMMAND_STARTED,
+    COMMAND_KILL,
+    COMMAND_STOP,
+    COMMAND_HELP,
+    COMMAND_VERSION,
+};
+
+struct options {
+    enum options_command command;
+    const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
+    uint16_t port;
+    bool detach;  /* -daemon */
+    bool systemd; /* -systemd */
+    bool relaxed; /* -relaxed_command_check */
+    unsigned debug; /* how often -d was given */
+    unsigned packet_timeout_s;
+    unsigned delay_accept_s;
+    unsigned delay_write_s;
+    size_t n_addresses; /* named ones, without duplicates; 0: all */
+    struct address addresses[OPTIONS_ADDRESSES_MAX];
+};
+
+/* Reads arguments and environment. Returns 0; or -EINVAL, and one line in `error`
+ * that names the word which is wrong and says what would be right. */
+int options_read(int argc, char *const argv[], struct options *out,
+                 char error[OPTIONS_ERROR_SIZE]);
+
+/* Writes how epmd is called, all options with a line each. */
+void options_print_usage(FILE *out);
+
+#endif
