@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many descriptors the process may have, and which ones it starts with. */
+#include "system/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Where the limit is "unlimited": numbers are ints. */
+#define LIMIT_MAX ((rlim_t)INT32_MAX)
+
+size_t descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 256;
+    }
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+        limit = raised;
+    }
+    return (size_t)(limit.rlim_cur < LIMIT_MAX ? limit.rlim_cur : LIMIT_MAX);
+}
+
+int descriptors_fill_standard(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0) {
+        return -errno;
+    }
+    close(fd);
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many descriptors the process may have, and which ones it starts with. */
+#ifndef EPMD_SYSTEM_DESCRIPTORS_H
+#define EPMD_SYSTEM_DESCRIPTORS_H
+
+#include <stddef.h>
+
+/* Raises the soft limit of open descriptors to the hard one, as far as the system
+ * lets us, and returns the limit that holds from then on. */
+size_t descriptors_raise_limit(void);
+
+/* Opens /dev/null in the place of standard streams that are closed, so that no
+ * connection ever gets their numbers. Returns 0 or a negative errno. */
+int descriptors_fill_standard(void);
+
+#endif
