@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which addresses the daemon listens on. */
+#include "daemon/binding.h"
+
+static const struct address wildcard_ipv4 = {{[10] = 0xff, 0xff, 0, 0, 0, 0}};
+static const struct address wildcard_ipv6 = {{0}};
+static const struct address loopback_ipv4 = {{[10] = 0xff, 0xff, 127, 0, 0, 1}};
+static const struct address loopback_ipv6 = {{[15] = 1}};
+
+/* Whether a socket on one of the first `n` bindings receives for `address` as well. */
+static bool is_covered(const struct binding *bindings, size_t n, const struct address *address)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct address *other = &bindings[i].address;
+        bool same_family = address_is_ipv4(other) == address_is_ipv4(address);
+        if (address_equal(other, address) || (same_family && address_is_wildcard(other))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t add(struct binding *bindings, size_t n, const struct address *address, bool required)
+{
+    if (is_covered(bindings, n, address)) {
+        return n;
+    }
+    bindings[n] = (struct binding){.address = *address, .required = required};
+    return n + 1;
+}
+
+/* Wildcards come first, so that they cover whatever else is named. */
+static size_t add_named(struct binding *bindings, size_t n, const struct options *options,
+                        bool wildcards)
+{
+    for (size_t i = 0; i < options->n_addresses; i++) {
+        if (address_is_wildcard(&options->addresses[i]) == wildcards) {
+            n = add(bindings, n, &options->addresses[i], true);
+        }
+    }
+    return n;
+}
+
+size_t binding_plan(const struct options *options, struct binding out[BINDING_MAX])
+{
+    size_t n = 0;
+    if (options->n_addresses == 0) {
+        n = add(out, n, &wildcard_ipv4, false);
+        return add(out, n, &wildcard_ipv6, false);
+    }
+    n = add_named(out, n, options, true);
+    n = add_named(out, n, options, false);
+    n = add(out, n, &loopback_ipv4, false);
+    return add(out, n, &loopback_ipv6, false);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which addresses the daemon listens on, given the ones that its user named
+ * (epmd(1), -address).
+ */
+#ifndef EPMD_DAEMON_BINDING_H
+#define EPMD_DAEMON_BINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/address.h"
+#include "options.h"
+
+#define BINDING_MAX (OPTIONS_ADDRESSES_MAX + 2)
+
+struct binding {
+    struct address address;
+    bool required; /* the user named it; else it is left out where it cannot be had */
+};
+
+/* Writes what to listen on to `out` and returns how many these are. Nothing named:
+ * both wildcards. Else what was named, less what a named wildcard covers, plus the
+ * loopback address of each family, unless that is covered. */
+size_t binding_plan(const struct options *options, struct binding out[BINDING_MAX]);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many connections there may be, how long an unfinished one may take, and which
+ * one goes first when there are too many.
+ *
+ * Every connection is in exactly one queue. The queues of unfinished connections are
+ * in the order of their deadlines, because all get the same time: one timer, for the
+ * oldest, serves all of them, and it is not armed while there are none.
+ */
+#ifndef EPMD_DAEMON_CAPACITY_H
+#define EPMD_DAEMON_CAPACITY_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+
+enum capacity_queue {
+    CAPACITY_REMOTE, /* unfinished, from elsewhere: the first to give way */
+    CAPACITY_LOCAL,  /* unfinished, from this host */
+    CAPACITY_KEPT,   /* registered, or held up by a -delay: never gives way */
+    CAPACITY_QUEUES,
+};
+
+struct capacity {
+    struct connection *queues[CAPACITY_QUEUES]; /* oldest first */
+    size_t n_connections, max_connections;
+    int64_t timeout_ms;
+    struct event timer;
+};
+
+/* Sets up room for the connections that `max_descriptors` leave when the process has
+ * opened everything else; unfinished ones get `timeout_s` seconds each. Returns 0 or
+ * a negative errno. */
+int capacity_init(struct capacity *capacity, struct event_base *base, size_t max_descriptors,
+                  unsigned timeout_s);
+
+/* How many nodes may be registered: some descriptors are left for those who ask. */
+size_t capacity_max_registered(const struct capacity *capacity);
+
+/* Makes room for one more connection: if need be, closes the oldest unfinished one.
+ * Returns false where there is none to close. */
+bool capacity_make_room(struct capacity *capacity);
+
+/* Closes the oldest unfinished connection, remote before local. Returns false where
+ * there is none. */
+bool capacity_evict(struct capacity *capacity);
+
+/* Puts a connection at the end of a queue; its time, if it is an unfinished one's,
+ * starts now. */
+void capacity_add(struct capacity *capacity, struct connection *connection,
+                  enum capacity_queue queue);
+void capacity_move(struct capacity *capacity, struct connection *connection,
+                   enum capacity_queue queue);
+
+/* Takes a connection out of its queue. */
+void capacity_remove(struct capacity *capacity, struct connection *connection);
+
+/* Closes all connections; the timer is not armed any more afterwards. */
+void capacity_close_all(struct capacity *capacity);
+
+#endif

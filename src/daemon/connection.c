@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One accepted connection. */
+#include "daemon/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/report.h"
+#include "daemon/server.h"
+#include "system/clock.h"
+
+static void connection_read(struct connection *connection);
+static void connection_send(struct connection *connection);
+
+static struct connection *connection_of(struct session *session)
+{
+    return (struct connection *)((char *)session - offsetof(struct connection, session));
+}
+
+void connection_free(struct connection *connection)
+{
+    struct server *server = connection->server;
+    report_closed(&connection->session);
+    if (event_initialized(&connection->event)) {
+        event_del(&connection->event);
+    }
+    capacity_remove(&server->capacity, connection);
+    session_deinit(&connection->session, &server->sessions);
+    close(connection->session.fd);
+    listing_unref(connection->listing);
+    free(connection->reply_copy);
+    free(connection);
+}
+
+void connection_expire(struct connection *connection)
+{
+    report_expired(&connection->session);
+    connection_free(connection);
+}
+
+void connection_give_way(struct connection *connection)
+{
+    report_gave_way(&connection->session);
+    connection_free(connection);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what;
+    struct connection *connection = argument;
+    switch (connection->state) {
+    case CONNECTION_HELD_UP:
+    case CONNECTION_READING:
+        connection_read(connection);
+        break;
+    case CONNECTION_REPLY_HELD_UP:
+    case CONNECTION_REPLYING:
+        connection_send(connection);
+        break;
+    case CONNECTION_REGISTERED:
+        connection_free(connection);
+        break;
+    }
+}
+
+static enum capacity_queue queue_for(const struct connection *connection)
+{
+    return connection->session.local ? CAPACITY_LOCAL : CAPACITY_REMOTE;
+}
+
+/* Starts to wait for what the state says; the only place that changes the state. */
+static void connection_enter(struct connection *connection, enum connection_state state,
+                             short what, unsigned delay_s)
+{
+    struct server *server = connection->server;
+    struct timeval delay = {.tv_sec = delay_s};
+
+    if (event_initialized(&connection->event)) {
+        event_del(&connection->event);
+    }
+    connection->state = state;
+    event_assign(&connection->event, server->base, connection->session.fd, what, on_event,
+                 connection);
+    if (event_add(&connection->event, delay_s ? &delay : NULL) < 0) {
+        report_failed(&connection->session, "cannot wait for it", ENOMEM);
+        connection_free(connection);
+    }
+}
+
+static void connection_finish_reply(struct connection *connection)
+{
+    switch (connection->after_reply) {
+    case SESSION_REGISTERED:
+        capacity_move(&connection->server->capacity, connection, CAPACITY_KEPT);
+        connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
+        break;
+    case SESSION_SHUTDOWN:
+        server_stop(connection->server);
+        connection_free(connection);
+        break;
+    default:
+        connection_free(connection);
+        break;
+    }
+}
+
+/* Makes what is left of the reply outlive this call. */
+static int connection_keep_reply(struct connection *connection, struct listing *listing)
+{
+    if (listing) {
+        connection->listing = listing_ref(listing);
+        return 0;
+    }
+    connection->reply_copy = malloc(connection->reply_len);
+    if (!connection->reply_copy) {
+        return -ENOMEM;
+    }
+    memcpy(connection->reply_copy, connection->reply, connection->reply_len);
+    connection->reply = connection->reply_copy;
+    return 0;
+}
+
+/* Sends what the socket takes now. Returns 0 when that was all, or a negative errno:
+ * -EAGAIN when the peer has to read first. */
+static int send_some(struct connection *connection)
+{
+    while (connection->reply_len > 0) {
+        ssize_t n = send(connection->session.fd, connection->reply, connection->reply_len,
+                         MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR) {
+            return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        }
+        if (n > 0) {
+            connection->reply += n;
+            connection->reply_len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* Goes on with a reply that had to wait. */
+static void connection_send(struct connection *connection)
+{
+    int status = send_some(connection);
+    if (status == 0) {
+        connection_finish_reply(connection);
+    } else if (status != -EAGAIN) {
+        connection_free(connection);
+    } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
+        capacity_move(&connection->server->capacity, connection, queue_for(connection));
+        connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
+    }
+}
+
+/* Starts to send a reply. Only what the socket does not take at once is kept. */
+static void connection_reply(struct connection *connection, const struct session_outcome *outcome)
+{
+    struct server *server = connection->server;
+    unsigned delay_s = server->options->delay_write_s;
+
+    connection->after_reply = outcome->verdict;
+    connection->reply = outcome->reply;
+    connection->reply_len = outcome->reply_len;
+    if (outcome->verdict == SESSION_SHUTDOWN) {
+        server_close_listeners(server);
+    }
+    int status = delay_s ? -EAGAIN : send_some(connection);
+    if (status == 0) {
+        connection_finish_reply(connection);
+        return;
+    }
+    if (status == -EAGAIN && connection_keep_reply(connection, outcome->listing) == 0) {
+        capacity_move(&server->capacity, connection,
+                      delay_s ? CAPACITY_KEPT : queue_for(connection));
+        connection_enter(connection, delay_s ? CONNECTION_REPLY_HELD_UP : CONNECTION_REPLYING,
+                         delay_s ? 0 : EV_WRITE | EV_PERSIST, delay_s);
+        return;
+    }
+    connection_free(connection);
+}
+
+static void connection_wait_for_bytes(struct connection *connection)
+{
+    if (connection->state == CONNECTION_READING && event_initialized(&connection->event)) {
+        return; /* it already does */
+    }
+    if (connection->queue == CAPACITY_KEPT) {
+        capacity_move(&connection->server->capacity, connection, queue_for(connection));
+    }
+    connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
+}
+
+/* Reads what there is of the request, and serves it once it is complete. */
+static void connection_read(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct session *session = &connection->session;
+    struct session_outcome outcome;
+
+    ssize_t n = recv(session->fd, server->input, session_want(session), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        connection_wait_for_bytes(connection);
+        return;
+    }
+    if (n <= 0) {
+        connection_free(connection);
+        return;
+    }
+    session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(),
+                    &outcome);
+    report_outcome(session, server->input, (size_t)n, &outcome);
+    switch (outcome.verdict) {
+    case SESSION_WAIT:
+        connection_wait_for_bytes(connection);
+        break;
+    case SESSION_CLOSE:
+        connection_free(connection);
+        break;
+    case SESSION_REPLY:
+    case SESSION_REGISTERED:
+    case SESSION_SHUTDOWN:
+        connection_reply(connection, &outcome);
+        break;
+    }
+}
+
+void connection_start(struct server *server, int fd, const struct listener_peer *peer)
+{
+    unsigned delay_s = server->options->delay_accept_s;
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (!connection) {
+        report_no_memory(&peer->peer);
+        close(fd);
+        return;
+    }
+    connection->server = server;
+    connection->state = CONNECTION_READING;
+    session_init(&connection->session, &peer->peer, peer->local, fd);
+    report_opened(&connection->session);
+    capacity_add(&server->capacity, connection, delay_s ? CAPACITY_KEPT : queue_for(connection));
+    if (delay_s) {
+        connection_enter(connection, CONNECTION_HELD_UP, 0, delay_s);
+    } else {
+        /* Most clients send at once: the request is often here by now. */
+        connection_read(connection);
+    }
+}
+
+static bool session_has_ended(struct session *session)
+{
+    char byte;
+    ssize_t n = recv(session->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+static void session_end(struct session *session)
+{
+    connection_free(connection_of(session));
+}
+
+const struct session_hooks connection_hooks = {
+    .has_ended = session_has_ended,
+    .end = session_end,
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One accepted connection: its descriptor, its event, its session, and what is left
+ * of its reply.
+ *
+ * A connection frees itself when it is done. It waits for one thing at a time, which
+ * its state tells, and never blocks.
+ */
+#ifndef EPMD_DAEMON_CONNECTION_H
+#define EPMD_DAEMON_CONNECTION_H
+
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/session.h"
+#include "daemon/capacity.h"
+#include "daemon/listener.h"
+
+struct server;
+
+enum connection_state {
+    CONNECTION_HELD_UP,       /* by -delay_accept, before it is read */
+    CONNECTION_READING,       /* the request is not complete */
+    CONNECTION_REPLY_HELD_UP, /* by -delay_write */
+    CONNECTION_REPLYING,      /* the peer has not taken all of the reply */
+    CONNECTION_REGISTERED,    /* carries a node: bytes, or its end, unregister that */
+};
+
+struct connection {
+    struct session session; /* has the descriptor */
+    struct server *server;
+    struct event event; /* the one thing that is waited for */
+    enum connection_state state;
+
+    /* capacity's own */
+    enum capacity_queue queue;
+    int64_t started_ms; /* when its time began */
+    struct connection *prev, *next;
+
+    /* What is still to be sent, in memory that is the connection's own or a listing's. */
+    enum session_verdict after_reply; /* what comes when all is sent */
+    const uint8_t *reply;
+    size_t reply_len;
+    uint8_t *reply_copy;
+    struct listing *listing;
+};
+
+/* Takes over a descriptor that was accepted, and serves it. Whatever goes wrong ends
+ * this connection, and nothing else. */
+void connection_start(struct server *server, int fd, const struct listener_peer *peer);
+
+/* Closes it, unregisters its node, frees it. */
+void connection_free(struct connection *connection);
+
+/* Closes it because its time is over. */
+void connection_expire(struct connection *connection);
+
+/* Closes it because others need its descriptor. */
+void connection_give_way(struct connection *connection);
+
+/* What sessions ask of connections. */
+extern const struct session_hooks connection_hooks;
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets that listen, their own or inherited, and the connections that they yield.
+ *
+ * Nothing here logs or keeps state: errors go back to the server.
+ */
+#ifndef EPMD_DAEMON_LISTENER_H
+#define EPMD_DAEMON_LISTENER_H
+
+#include <stdbool.h>
+
+#include "core/address.h"
+
+/* A connection as accept(2) yields it. */
+struct listener_peer {
+    struct endpoint peer;
+    bool local; /* on this host */
+};
+
+/* Opens a socket that listens, without blocking, on `port` of `address`; an IPv6 one
+ * is for IPv6 alone. Returns the descriptor, which the caller owns, or a negative
+ * errno: -EADDRINUSE also where another socket begins to listen at the same moment. */
+int listener_open(const struct address *address, uint16_t port);
+
+/* Makes an inherited descriptor fit to be listened on. Returns 0, or a negative errno:
+ * -ENOTSOCK, -EPROTOTYPE and -EINVAL where it is no listening TCP socket. */
+int listener_adopt(int fd);
+
+/* Reads the endpoint on which a socket listens, or at which a connection ends on our
+ * side. Returns 0 or a negative errno. */
+int listener_endpoint(int fd, struct endpoint *out);
+
+/* Accepts one connection. Returns its descriptor, which the caller owns, or a negative
+ * errno: -EAGAIN where none waits. */
+int listener_accept(int fd, struct listener_peer *out);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to connections, in words for the log.
+ *
+ * A refusal is told at LOG_WARNING with who asked, what, and why not, because the
+ * protocol tells the client no reason. What goes well is told only on request (-d).
+ * Whatever came from a peer is escaped.
+ */
+#ifndef EPMD_DAEMON_REPORT_H
+#define EPMD_DAEMON_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/session.h"
+
+/* Tells of the `len` bytes that were read and of what the session made of them. */
+void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
+                    const struct session_outcome *outcome);
+
+/* Tell how a connection began and ended. */
+void report_opened(const struct session *session);
+void report_closed(const struct session *session);
+void report_expired(const struct session *session);
+void report_gave_way(const struct session *session);
+
+/* Tells that a peer was turned away because the system refused us something. */
+void report_failed(const struct session *session, const char *what, int error);
+void report_no_memory(const struct endpoint *peer);
+
+#endif
