@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that talk to a running epmd. */
+#include "client/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/exchange.h"
+#include "core/name.h"
+#include "core/protocol.h"
+#include "core/wire.h"
+
+#define LISTING_HEADER 4 /* epmd's port */
+
+struct command {
+    enum options_command command;
+    enum protocol_tag tag;
+    int (*print)(const struct exchange_reply *reply);
+    bool silent;
+};
+
+static int print_no_response(void)
+{
+    puts("epmd: no response from local epmd");
+    return EXIT_FAILURE;
+}
+
+static int print_listing(const struct exchange_reply *reply)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, reply->bytes, reply->len);
+    uint32_t port = wire_read_u32(&reader);
+    if (reader.overrun) {
+        return print_no_response();
+    }
+    printf("epmd: up and running on port %u with data:\n", (unsigned)port);
+    fwrite(reply->bytes + LISTING_HEADER, 1, reply->len - LISTING_HEADER, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int print_started(const struct exchange_reply *reply)
+{
+    return reply->len < LISTING_HEADER ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static bool reply_is(const struct exchange_reply *reply, const char *text)
+{
+    return strncmp((const char *)reply->bytes, text, strlen(text)) == 0;
+}
+
+static int print_killed(const struct exchange_reply *reply)
+{
+    if (reply_is(reply, "OK")) {
+        puts("Killed");
+        return EXIT_SUCCESS;
+    }
+    if (reply_is(reply, "NO")) {
+        puts("Killing not allowed - living nodes in database.");
+        return EXIT_FAILURE;
+    }
+    return print_no_response();
+}
+
+static int print_stopped(const struct exchange_reply *reply)
+{
+    static const char *const answers[] = {"STOPPED", "NOEXIST"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        if (reply_is(reply, answers[i])) {
+            puts(answers[i]);
+            return EXIT_SUCCESS;
+        }
+    }
+    printf("epmd: local epmd responded with <%s>\n", (const char *)reply->bytes);
+    return EXIT_FAILURE;
+}
+
+static const struct command command_table[] = {
+    {COMMAND_NAMES, PROTOCOL_NAMES_REQ, print_listing, false},
+    {COMMAND_DUMP, PROTOCOL_DUMP_REQ, print_listing, false},
+    {COMMAND_STARTED, PROTOCOL_NAMES_REQ, print_started, true},
+    {COMMAND_KILL, PROTOCOL_KILL_REQ, print_killed, false},
+    {COMMAND_STOP, PROTOCOL_STOP_REQ, print_stopped, false},
+};
+
+static const struct command *find_command(enum options_command command)
+{
+    const struct command *found = command_table;
+    while (found->command != command) {
+        found++;
+    }
+    return found;
+}
+
+/* Writes a request's tag and its name, if it has one, and returns the length. */
+static size_t write_request(const struct command *command, const struct options *options,
+                            uint8_t request[1 + NAME_MAX_LEN])
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, request, 1 + NAME_MAX_LEN);
+    wire_write_u8(&writer, (uint8_t)command->tag);
+    if (options->stop_name) {
+        wire_write_bytes(&writer, options->stop_name, strlen(options->stop_name));
+    }
+    return wire_writer_len(&writer);
+}
+
+static int report_failure(const struct command *command, int error)
+{
+    bool silent = command->silent;
+    if (error == -ETIMEDOUT) {
+        return silent ? EXIT_FAILURE : print_no_response();
+    }
+    if (!silent) {
+        fputs("epmd: Cannot connect to local epmd\n", stderr);
+    }
+    return EXIT_FAILURE;
+}
+
+int commands_run(const struct options *options)
+{
+    const struct command *command = find_command(options->command);
+    uint8_t request[1 + NAME_MAX_LEN];
+    struct exchange_reply reply;
+
+    if (options->stop_name) {
+        const char *name = options->stop_name;
+        enum refusal refusal = name_check((const uint8_t *)name, strlen(name));
+        if (refusal != REFUSAL_NONE) {
+            fprintf(stderr, "epmd: -stop \"%s\": %s\n", name, refusal_text(refusal));
+            return EXIT_FAILURE;
+        }
+    }
+    size_t len = write_request(command, options, request);
+    int status = exchange_with_local(options->port, request, len, &reply);
+    if (status < 0) {
+        return report_failure(command, status);
+    }
+    status = command->print(&reply);
+    exchange_free(&reply);
+    if (fflush(stdout) != 0) {
+        perror("epmd: standard output");
+        return EXIT_FAILURE;
+    }
+    return status;
+}
+
+static bool reply_is_names(const struct exchange_reply *reply)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, reply->bytes, reply->len);
+    uint32_t port = wire_read_u32(&reader);
+    bool plausible = !reader.overrun && port > 0 && port <= UINT16_MAX;
+    const char *lines = (const char *)reply->bytes + LISTING_HEADER;
+    return plausible && (*lines == '\0' || strncmp(lines, "name ", 5) == 0);
+}
+
+bool commands_is_epmd(const struct endpoint *endpoint)
+{
+    static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
+    struct exchange_reply reply;
+    struct endpoint to = *endpoint;
+    if (address_is_wildcard(&to.address)) {
+        address_parse(address_is_ipv4(&to.address) ? "127.0.0.1" : "::1", &to.address);
+    }
+    if (exchange_with(&to, request, sizeof request, &reply) < 0) {
+        return false;
+    }
+    bool is_epmd = reply_is_names(&reply);
+    exchange_free(&reply);
+    return is_epmd;
+}

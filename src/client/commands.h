@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands that talk to a running epmd: -names, -dump, -started, -kill, -stop.
+ *
+ * What they print and how they end is what scripts have relied on for decades.
+ */
+#ifndef EPMD_CLIENT_COMMANDS_H
+#define EPMD_CLIENT_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "core/address.h"
+#include "options.h"
+
+/* Carries out `options->command`, one of those above, and returns the exit status. */
+int commands_run(const struct options *options);
+
+/* Whether an epmd answers on an address that somebody listens on; a wildcard address
+ * is asked through the loopback one of its family. */
+bool commands_is_epmd(const struct endpoint *endpoint);
+
+#endif
