@@ -27,8 +27,9 @@ static int end_beside(const struct endpoint *in_use)
                   in_use->port);
         return EXIT_SUCCESS;
     }
-    log_line(LOG_ERR, "cannot listen on %s port %u: it is held by something that does not answer "
-                      "as an epmd; end that, or choose another port with -port or ERL_EPMD_PORT",
+    log_line(LOG_ERR,
+             "cannot listen on %s port %u: it is held by something that does not answer "
+             "as an epmd; end that, or choose another port with -port or ERL_EPMD_PORT",
              address, in_use->port);
     return EXIT_FAILURE;
 }

@@ -123,8 +123,8 @@ static bool has_address(const struct options *options, const struct address *add
     return false;
 }
 
-static int read_address(const char *origin, const char *word, size_t len,
-                        struct options *options, char *error)
+static int read_address(const char *origin, const char *word, size_t len, struct options *options,
+                        char *error)
 {
     char text[ADDRESS_TEXT_SIZE];
     struct address address;
@@ -179,7 +179,9 @@ static int set_command(const struct option *option, const char *word, const char
         return fail(error, "%s: only one command at a time", word);
     }
     options->command = option->command;
-    options->stop_name = value ? value : options->stop_name;
+    if (option->value) {
+        options->stop_name = value;
+    }
     return 0;
 }
 
@@ -219,7 +221,7 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
         if (option->value && i + 1 == argc) {
             return fail(error, "%s: its %s is missing", word, option->value);
         }
-        const char *value = option->value ? argv[++i] : NULL;
+        const char *value = option->value ? argv[++i] : "";
         int status = set_option(option, word, value, options, error);
         if (status < 0) {
             return status;
@@ -238,8 +240,7 @@ static int read_environment(struct options *options, const bool given[], char *e
     if (port && !given[OPTION_PORT]) {
         status = read_port("ERL_EPMD_PORT", port, &options->port, error);
     }
-    if (status == 0 && addresses && !given[OPTION_ADDRESSES] &&
-        options->command == COMMAND_SERVE) {
+    if (status == 0 && addresses && !given[OPTION_ADDRESSES] && options->command == COMMAND_SERVE) {
         status = read_addresses("ERL_EPMD_ADDRESS", addresses, options, error);
     }
     if (getenv("ERL_EPMD_RELAXED_COMMAND_CHECK")) {
@@ -248,8 +249,7 @@ static int read_environment(struct options *options, const bool given[], char *e
     return status;
 }
 
-int options_read(int argc, char *const argv[], struct options *out,
-                 char error[OPTIONS_ERROR_SIZE])
+int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[OPTION_COMMAND + 1] = {false};
     *out = (struct options){.port = PORT_DEFAULT, .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S};

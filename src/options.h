@@ -33,9 +33,9 @@ struct options {
     enum options_command command;
     const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
     uint16_t port;
-    bool detach;  /* -daemon */
-    bool systemd; /* -systemd */
-    bool relaxed; /* -relaxed_command_check */
+    bool detach;    /* -daemon */
+    bool systemd;   /* -systemd */
+    bool relaxed;   /* -relaxed_command_check */
     unsigned debug; /* how often -d was given */
     unsigned packet_timeout_s;
     unsigned delay_accept_s;
@@ -46,8 +46,7 @@ struct options {
 
 /* Reads arguments and environment. Returns 0; or -EINVAL, and one line in `error`
  * that names the word which is wrong and says what would be right. */
-int options_read(int argc, char *const argv[], struct options *out,
-                 char error[OPTIONS_ERROR_SIZE]);
+int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE]);
 
 /* Writes how epmd is called, all options with a line each. */
 void options_print_usage(FILE *out);

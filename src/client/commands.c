@@ -160,11 +160,10 @@ bool commands_is_epmd(const struct endpoint *endpoint)
 {
     static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
     struct exchange_reply reply;
-    struct endpoint to = *endpoint;
-    if (address_is_wildcard(&to.address)) {
-        address_parse(address_is_ipv4(&to.address) ? "127.0.0.1" : "::1", &to.address);
-    }
-    if (exchange_with(&to, request, sizeof request, &reply) < 0) {
+    int status = address_is_wildcard(&endpoint->address)
+                     ? exchange_with_local(endpoint->port, request, sizeof request, &reply)
+                     : exchange_with(endpoint, request, sizeof request, &reply);
+    if (status < 0) {
         return false;
     }
     bool is_epmd = reply_is_names(&reply);

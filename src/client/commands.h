@@ -15,8 +15,8 @@
 /* Carries out `options->command`, one of those above, and returns the exit status. */
 int commands_run(const struct options *options);
 
-/* Whether an epmd answers on an address that somebody listens on; a wildcard address
- * is asked through the loopback one of its family. */
+/* Whether an epmd answers on an address that somebody listens on; in the place of a
+ * wildcard the loopback addresses are asked. */
 bool commands_is_epmd(const struct endpoint *endpoint);
 
 #endif

@@ -77,8 +77,7 @@ static int exchange_connect(struct exchange *exchange, const struct endpoint *to
     int status = exchange_wait(exchange, POLLOUT);
     int error = 0;
     socklen_t error_len = sizeof error;
-    if (status == 0 &&
-        getsockopt(exchange->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) < 0) {
+    if (status == 0 && getsockopt(exchange->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) < 0) {
         error = errno;
     }
     return status < 0 ? status : -error;

@@ -35,10 +35,10 @@ enum protocol_tag {
 
 /* What a node tells of itself: stored and given out as it came, never judged. */
 struct protocol_node {
-    uint16_t port;     /* where the node listens for distribution */
-    uint8_t type;      /* 77 normal, 72 hidden; others are seen in the wild */
-    uint8_t protocol;  /* 0: TCP over IPv4 */
-    uint16_t highest;  /* distribution versions */
+    uint16_t port;    /* where the node listens for distribution */
+    uint8_t type;     /* 77 normal, 72 hidden; others are seen in the wild */
+    uint8_t protocol; /* 0: TCP over IPv4 */
+    uint16_t highest; /* distribution versions */
     uint16_t lowest;
     uint16_t name_len; /* bytes */
     uint16_t extra_len;

@@ -116,8 +116,7 @@ enum refusal registry_add(struct registry *registry, const struct protocol_node 
         return REFUSAL_NO_MEMORY;
     }
     node->live = true;
-    node->creation =
-        known ? creation_after(known->creation) : registry_first_creation(registry);
+    node->creation = known ? creation_after(known->creation) : registry_first_creation(registry);
     if (known) {
         registry_forget(registry, known);
     }

@@ -8,8 +8,8 @@
 
 #include "core/wire.h"
 
-void session_context_init(struct session_context *context, size_t max_live,
-                          size_t max_departed, const uint8_t seed[REGISTRY_SEED_SIZE])
+void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
+                          const uint8_t seed[REGISTRY_SEED_SIZE])
 {
     *context = (struct session_context){0};
     registry_init(&context->registry, max_live, max_departed, seed);
@@ -78,8 +78,7 @@ static void outcome_reply(struct session_outcome *outcome, const uint8_t *reply,
 /* A node that closes and registers again at once finds its old connection still
  * registered, because the end of that has not been read yet: look before refusing. */
 static enum refusal session_register(struct session_context *context,
-                                     const struct protocol_node *info,
-                                     struct registry_node **node)
+                                     const struct protocol_node *info, struct registry_node **node)
 {
     enum refusal refusal = registry_add(&context->registry, info, node);
     if (refusal == REFUSAL_NAME_TAKEN && context->hooks.has_ended((*node)->owner)) {
@@ -167,8 +166,8 @@ static bool refusal_has_reply(enum protocol_tag tag, enum refusal refusal)
            (tag == PROTOCOL_KILL_REQ && refusal == REFUSAL_NODES_ALIVE);
 }
 
-static void session_serve(struct session *session, struct session_context *context,
-                          int64_t now_ms, struct session_outcome *outcome)
+static void session_serve(struct session *session, struct session_context *context, int64_t now_ms,
+                          struct session_outcome *outcome)
 {
     switch (outcome->request.tag) {
     case PROTOCOL_ALIVE2_REQ:
@@ -198,8 +197,8 @@ static void session_dispatch(struct session *session, struct session_context *co
 {
     outcome->refusal = protocol_decode(frame, len, &outcome->request);
     if (outcome->refusal != REFUSAL_TAG_UNKNOWN) {
-        enum refusal denied = policy_check(&context->policy, outcome->request.tag,
-                                           session->local, context->registry.n_live);
+        enum refusal denied = policy_check(&context->policy, outcome->request.tag, session->local,
+                                           context->registry.n_live);
         outcome->refusal = denied ? denied : outcome->refusal;
     }
     if (outcome->refusal == REFUSAL_NONE ||
@@ -208,9 +207,8 @@ static void session_dispatch(struct session *session, struct session_context *co
     }
 }
 
-void session_receive(struct session *session, struct session_context *context,
-                     const uint8_t *bytes, size_t len, int64_t now_ms,
-                     struct session_outcome *outcome)
+void session_receive(struct session *session, struct session_context *context, const uint8_t *bytes,
+                     size_t len, int64_t now_ms, struct session_outcome *outcome)
 {
     assert(!session->node && len > 0 && len <= session_want(session));
     *outcome = (struct session_outcome){.verdict = SESSION_CLOSE};

@@ -28,7 +28,7 @@ struct session {
     bool local; /* the peer is on this host */
     int fd;     /* the connection's, as DUMP shows it; never used here */
     uint16_t held_len;
-    uint8_t *held; /* the start of a request that came in pieces, or NULL */
+    uint8_t *held;              /* the start of a request that came in pieces, or NULL */
     struct registry_node *node; /* what this session registered, or NULL */
 };
 
@@ -73,16 +73,16 @@ struct session_outcome {
     struct protocol_request request;
     const uint8_t *reply;
     size_t reply_len;
-    struct listing *listing; /* what `reply` lies in, if not the context; take a
-                                reference to keep it */
+    struct listing *listing;          /* what `reply` lies in, if not the context; take a
+                                         reference to keep it */
     const struct registry_node *node; /* registered, or looked up, or the holder of a
                                          name that is taken; else NULL */
 };
 
 /* Sets up the shared part; the registry in it starts empty. `max_live`, `max_departed`
  * and `seed` are registry_init()'s. The caller fills in policy, hooks and port. */
-void session_context_init(struct session_context *context, size_t max_live,
-                          size_t max_departed, const uint8_t seed[REGISTRY_SEED_SIZE]);
+void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
+                          const uint8_t seed[REGISTRY_SEED_SIZE]);
 
 /* Frees what the shared part owns. All sessions have ended before. */
 void session_context_deinit(struct session_context *context);
@@ -99,8 +99,7 @@ size_t session_want(const struct session *session);
 
 /* Hands `len` bytes, 1 to session_want(), to a session that has registered nothing.
  * `now_ms` is a monotonic clock's. */
-void session_receive(struct session *session, struct session_context *context,
-                     const uint8_t *bytes, size_t len, int64_t now_ms,
-                     struct session_outcome *outcome);
+void session_receive(struct session *session, struct session_context *context, const uint8_t *bytes,
+                     size_t len, int64_t now_ms, struct session_outcome *outcome);
 
 #endif

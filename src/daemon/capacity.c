@@ -13,8 +13,8 @@
 #define DESCRIPTORS_BESIDE 4
 
 /* What nodes leave to those who ask: an eighth, within these bounds. */
-#define ASKING_MIN 8
-#define ASKING_MAX 1024
+#define ASKING_MIN ((size_t)8)
+#define ASKING_MAX ((size_t)1024)
 
 static void on_timer(evutil_socket_t fd, short what, void *argument);
 

@@ -47,6 +47,17 @@ void connection_give_way(struct connection *connection)
     connection_free(connection);
 }
 
+/* What the node sent is read and dropped: with unread bytes, close(2) would reset the
+ * connection instead of ending it. */
+static void connection_end_registration(struct connection *connection)
+{
+    struct server *server = connection->server;
+    ssize_t n = recv(connection->session.fd, server->input, sizeof server->input, 0);
+    if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+        connection_free(connection);
+    }
+}
+
 static void on_event(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
@@ -61,7 +72,7 @@ static void on_event(evutil_socket_t fd, short what, void *argument)
         connection_send(connection);
         break;
     case CONNECTION_REGISTERED:
-        connection_free(connection);
+        connection_end_registration(connection);
         break;
     }
 }
@@ -72,8 +83,8 @@ static enum capacity_queue queue_for(const struct connection *connection)
 }
 
 /* Starts to wait for what the state says; the only place that changes the state. */
-static void connection_enter(struct connection *connection, enum connection_state state,
-                             short what, unsigned delay_s)
+static void connection_enter(struct connection *connection, enum connection_state state, short what,
+                             unsigned delay_s)
 {
     struct server *server = connection->server;
     struct timeval delay = {.tv_sec = delay_s};
@@ -98,6 +109,7 @@ static void connection_finish_reply(struct connection *connection)
         connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
         break;
     case SESSION_SHUTDOWN:
+        report_killed(&connection->session);
         server_stop(connection->server);
         connection_free(connection);
         break;
@@ -128,8 +140,8 @@ static int connection_keep_reply(struct connection *connection, struct listing *
 static int send_some(struct connection *connection)
 {
     while (connection->reply_len > 0) {
-        ssize_t n = send(connection->session.fd, connection->reply, connection->reply_len,
-                         MSG_NOSIGNAL);
+        ssize_t n =
+            send(connection->session.fd, connection->reply, connection->reply_len, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR) {
             return errno == EWOULDBLOCK ? -EAGAIN : -errno;
         }
@@ -209,8 +221,7 @@ static void connection_read(struct connection *connection)
         connection_free(connection);
         return;
     }
-    session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(),
-                    &outcome);
+    session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(), &outcome);
     report_outcome(session, server->input, (size_t)n, &outcome);
     switch (outcome.verdict) {
     case SESSION_WAIT:

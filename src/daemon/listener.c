@@ -71,8 +71,8 @@ int listener_open(const struct address *address, uint16_t port)
         return -errno;
     }
     if (set_on(fd, SOL_SOCKET, SO_REUSEADDR) < 0 ||
-        (ipv6 && set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY) < 0) ||
-        bind(fd, &sockaddr.any, len) < 0 || listen(fd, BACKLOG) < 0) {
+        (ipv6 && set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY) < 0) || bind(fd, &sockaddr.any, len) < 0 ||
+        listen(fd, BACKLOG) < 0) {
         int error = -errno;
         close(fd);
         return error;
@@ -107,7 +107,7 @@ int listener_adopt(int fd)
 
 int listener_endpoint(int fd, struct endpoint *out)
 {
-    union listener_sockaddr own;
+    union listener_sockaddr own = {0};
     socklen_t len = sizeof own;
     if (getsockname(fd, &own.any, &len) < 0) {
         return -errno;
@@ -126,7 +126,7 @@ static bool peer_is_local(int fd, const struct endpoint *peer)
 
 int listener_accept(int fd, struct listener_peer *out)
 {
-    union listener_sockaddr from;
+    union listener_sockaddr from = {0};
     socklen_t len = sizeof from;
     int accepted = accept4(fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted < 0) {

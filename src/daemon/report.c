@@ -41,8 +41,8 @@ static const char *request_text(const struct protocol_request *request,
     } else if (request->tag == PROTOCOL_ALIVE2_REQ) {
         snprintf(text, REQUEST_TEXT_SIZE,
                  "%s \"%s\" (port %u, type %u, protocol %u, versions %u to %u, %u bytes extra)",
-                 tag, name_text(node, name), node->port, node->type, node->protocol,
-                 node->lowest, node->highest, node->extra_len);
+                 tag, name_text(node, name), node->port, node->type, node->protocol, node->lowest,
+                 node->highest, node->extra_len);
     } else if (node->name) {
         snprintf(text, REQUEST_TEXT_SIZE, "%s \"%s\"", tag, name_text(node, name));
     } else {
@@ -105,8 +105,7 @@ void report_outcome(const struct session *session, const uint8_t *bytes, size_t 
 {
     char peer[PEER_TEXT_SIZE];
     if (log_shows(LOG_VERBOSITY_BYTES)) {
-        log_debug(LOG_VERBOSITY_BYTES, "%zu bytes from %s", len,
-                  peer_text(&session->peer, peer));
+        log_debug(LOG_VERBOSITY_BYTES, "%zu bytes from %s", len, peer_text(&session->peer, peer));
         log_bytes(bytes, len);
     }
     if (outcome->refusal != REFUSAL_NONE) {
@@ -151,8 +150,7 @@ void report_closed(const struct session *session)
 void report_expired(const struct session *session)
 {
     char peer[PEER_TEXT_SIZE];
-    log_debug(LOG_VERBOSITY_REQUESTS, "%s did not finish in time",
-              peer_text(&session->peer, peer));
+    log_debug(LOG_VERBOSITY_REQUESTS, "%s did not finish in time", peer_text(&session->peer, peer));
 }
 
 void report_gave_way(const struct session *session)
@@ -162,11 +160,17 @@ void report_gave_way(const struct session *session)
              peer_text(&session->peer, peer));
 }
 
+void report_killed(const struct session *session)
+{
+    char peer[PEER_TEXT_SIZE];
+    log_line(LOG_INFO, "ending, because of a KILL_REQ from %s", peer_text(&session->peer, peer));
+}
+
 void report_failed(const struct session *session, const char *what, int error)
 {
     char peer[PEER_TEXT_SIZE];
-    log_line(LOG_ERR, "closing the connection of %s: %s: %s", peer_text(&session->peer, peer),
-             what, strerror(error));
+    log_line(LOG_ERR, "closing the connection of %s: %s: %s", peer_text(&session->peer, peer), what,
+             strerror(error));
 }
 
 void report_no_memory(const struct endpoint *peer)

@@ -24,6 +24,9 @@ void report_closed(const struct session *session);
 void report_expired(const struct session *session);
 void report_gave_way(const struct session *session);
 
+/* Tells who ended the daemon. */
+void report_killed(const struct session *session);
+
 /* Tells that a peer was turned away because the system refused us something. */
 void report_failed(const struct session *session, const char *what, int error);
 void report_no_memory(const struct endpoint *peer);

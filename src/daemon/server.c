@@ -15,8 +15,8 @@
 #include "system/log.h"
 #include "system/notify.h"
 
-#define DEPARTED_MAX 1000     /* as stock epmd remembers */
-#define DEPARTED_MAX_DEBUG 5  /* with -d (epmd(1)) */
+#define DEPARTED_MAX 1000    /* as stock epmd remembers */
+#define DEPARTED_MAX_DEBUG 5 /* with -d (epmd(1)) */
 
 #define ACCEPTS_PER_WAKEUP 64 /* then others get their turn */
 static const struct timeval accept_pause = {.tv_usec = 50000};
@@ -90,8 +90,7 @@ static void log_cannot_listen(int level, const struct address *address, uint16_t
 {
     char text[ADDRESS_TEXT_SIZE];
     address_format(address, text);
-    log_line(level, "cannot listen on %s port %u: %s%s", text, port, strerror(-error),
-             consequence);
+    log_line(level, "cannot listen on %s port %u: %s%s", text, port, strerror(-error), consequence);
 }
 
 static int server_listen_on(struct server *server, const struct binding *binding,
@@ -199,8 +198,10 @@ static int server_make_sessions(struct server *server, size_t max_descriptors)
     int status = capacity_init(&server->capacity, server->base, max_descriptors,
                                server->options->packet_timeout_s);
     if (status < 0) {
-        log_line(LOG_ERR, "%zu descriptors are too few to serve anyone; raise the limit of "
-                          "open files (ulimit -n)", max_descriptors);
+        log_line(LOG_ERR,
+                 "%zu descriptors are too few to serve anyone; raise the limit of "
+                 "open files (ulimit -n)",
+                 max_descriptors);
         return status;
     }
     randombytes_buf(seed, sizeof seed);

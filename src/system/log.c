@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#define LINE_SIZE 6144  /* the longest escaped name, and what is said of it */
-#define DATE_SIZE 26    /* ctime_r(3) */
+#define LINE_SIZE 6144 /* the longest escaped name, and what is said of it */
+#define DATE_SIZE 26   /* ctime_r(3) */
 #define BYTES_A_ROW 16
 #define BYTES_SHOWN_MAX 4096
 
@@ -78,7 +78,7 @@ static void log_row(const uint8_t *bytes, size_t offset, size_t len)
     for (size_t i = 0; i < len; i++) {
         snprintf(hex + 3 * i, 4, "%02x ", bytes[offset + i]);
         uint8_t byte = bytes[offset + i];
-        text[i] = byte >= 0x20 && byte < 0x7f ? (char)byte : '.';
+        snprintf(text + i, 2, "%c", byte >= 0x20 && byte < 0x7f ? byte : '.');
     }
     log_debug(LOG_VERBOSITY_BYTES, "%08zx  %-48s |%s|", offset, hex, text);
 }

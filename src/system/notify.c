@@ -61,8 +61,8 @@ int notify_send(const char *state)
     if (fd < 0) {
         return -errno;
     }
-    ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                       address_len);
+    ssize_t n =
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, address_len);
     int error = n < 0 ? -errno : 0;
     close(fd);
     return error;

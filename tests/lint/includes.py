@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that includes point one way, and that core stays pure.
+
+Each folder of src may include itself and what stands beside it here. Core, which is
+what epmd is, may use nothing of the system beyond the headers listed.
+"""
+import pathlib
+import re
+import sys
+
+SRC = pathlib.Path(__file__).parents[2] / "src"
+
+MAY_INCLUDE = {
+    "main": {"options", "daemon", "client", "system", "core"},
+    "daemon": {"options", "system", "core"},
+    "client": {"options", "system", "core"},
+    "options": {"core"},
+    "system": set(),
+    "core": set(),
+}
+
+CORE_HEADERS = {
+    "arpa/inet.h",  # the text forms of addresses
+    "assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+    "string.h", "sodium/crypto_shorthash.h", "uthash.h", "utlist.h",
+}
+
+
+def room_of(path):
+    """The folder that a path relative to src lies in, or its own name at the top."""
+    return path.parts[0] if len(path.parts) > 1 else path.stem
+
+
+def complaints(path):
+    room = room_of(path.relative_to(SRC))
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        found = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not found:
+            continue
+        quoted, header = found[1] == '"', found[2]
+        target = room_of(pathlib.Path(header))
+        if quoted and target != room and target not in MAY_INCLUDE[room]:
+            yield f"{path}:{number}: {room} may not include {header}"
+        if not quoted and room == "core" and header not in CORE_HEADERS:
+            yield f"{path}:{number}: core is pure, it may not use <{header}>"
+
+
+def main():
+    found = [text for path in sorted(SRC.rglob("*.[ch]")) for text in complaints(path)]
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
