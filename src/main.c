@@ -15,7 +15,9 @@
 #include "options.h"
 #include "system/descriptors.h"
 #include "system/detach.h"
+#include "system/keeper.h"
 #include "system/log.h"
+#include "system/notify.h"
 
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
 static int end_beside(const struct endpoint *in_use)
@@ -34,6 +36,7 @@ static int end_beside(const struct endpoint *in_use)
     return EXIT_FAILURE;
 }
 
+/* Serves in this process. `ready` is for detach_finish(), or -1. */
 static int serve(const struct options *options, int ready)
 {
     static struct server server;
@@ -45,29 +48,62 @@ static int serve(const struct options *options, int ready)
     if (status < 0) {
         return EXIT_FAILURE;
     }
-    if (options->detach) {
+    status = options->detach ? detach_from_terminal() : 0;
+    if (status == 0 && ready >= 0) {
         status = detach_finish(ready);
-        if (status < 0) {
-            log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
-        }
     }
-    if (status == 0) {
+    if (status < 0) {
+        log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
+    } else {
         server_announce(&server);
         status = server_run(&server);
     }
     server_deinit(&server);
-    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status < 0 ? EXIT_FAILURE : status;
 }
 
-static int run_daemon(const struct options *options)
+static void log_for_keeper(int level, const char *text)
+{
+    log_line(level, "keeper: %s", text);
+}
+
+/* The worker serves: so the keeper is a daemon, too. */
+static int keeper_on_ready(void *argument)
+{
+    const int *ready = argument;
+    if (*ready < 0) {
+        return 0;
+    }
+    int status = detach_from_terminal();
+    return status < 0 ? status : detach_finish(*ready);
+}
+
+static int keep(const struct options *options, char *const argv[], int ready)
+{
+    const struct keeper_config config = {
+        .argv = argv, .log = log_for_keeper, .on_ready = keeper_on_ready, .argument = &ready};
+    int status = keeper_run(&config);
+    if (status == -ENOSYS) {
+        log_line(LOG_WARNING, "this system has no keeper: registrations end with the process");
+        return serve(options, ready);
+    }
+    if (status < 0) {
+        log_line(LOG_ERR, "the keeper cannot run: %s", strerror(-status));
+        return EXIT_FAILURE;
+    }
+    return status;
+}
+
+static int run_daemon(const struct options *options, char *const argv[])
 {
     int ready = -1;
+    bool is_worker = notify_has_keeper();
     log_set_verbosity(options->debug);
     int status = descriptors_fill_standard();
     if (status < 0) {
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
     }
-    if (options->detach) {
+    if (options->detach && !is_worker) {
         if (!options->systemd) {
             closefrom(STDERR_FILENO + 1);
         }
@@ -76,9 +112,12 @@ static int run_daemon(const struct options *options)
             log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
             return EXIT_FAILURE;
         }
+    }
+    if (options->detach) {
         log_use_syslog();
     }
-    return serve(options, ready);
+    bool keeps = options->keeper && !is_worker;
+    return keeps ? keep(options, argv, ready) : serve(options, ready);
 }
 
 int main(int argc, char *argv[])
@@ -93,7 +132,7 @@ int main(int argc, char *argv[])
     }
     switch (options.command) {
     case COMMAND_SERVE:
-        return run_daemon(&options);
+        return run_daemon(&options, argv);
     case COMMAND_HELP:
         options_print_usage(stdout);
         return EXIT_SUCCESS;

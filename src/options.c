@@ -40,6 +40,9 @@ static const struct option option_table[] = {
     {"port", "NO", OPTION_PORT, MEMBER(port), 0, "TCP port, of the daemon or to ask (4369)"},
     {"daemon", NULL, OPTION_FLAG, MEMBER(detach), 0,
      "run in the background, log to syslog; return when lookups work"},
+    {"keeper", NULL, OPTION_FLAG, MEMBER(keeper), 0,
+     "survive crashes and -reload in the foreground, too, as with -daemon"},
+    {"no_keeper", NULL, OPTION_FLAG, MEMBER(no_keeper), 0, "run as one process"},
     {"relaxed_command_check", NULL, OPTION_FLAG, MEMBER(relaxed), 0,
      "allow -kill while nodes are registered, and -stop"},
     {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
@@ -59,6 +62,8 @@ static const struct option option_table[] = {
      "exit with 0 if a daemon answers, else with 1; print nothing"},
     {"kill", NULL, OPTION_COMMAND, 0, COMMAND_KILL, "end the daemon"},
     {"stop", "NAME", OPTION_COMMAND, MEMBER(stop_name), COMMAND_STOP, "unregister a name"},
+    {"reload", NULL, OPTION_COMMAND, 0, COMMAND_RELOAD,
+     "let the program now on disk take over, registrations and all"},
     {"help", NULL, OPTION_COMMAND, 0, COMMAND_HELP, "print this text"},
     {"h", NULL, OPTION_COMMAND, 0, COMMAND_HELP, NULL},
     {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
@@ -249,12 +254,27 @@ static int read_environment(struct options *options, const bool given[], char *e
     return status;
 }
 
+/* Who watches over the daemon: our own keeper, the service manager, or nobody. */
+static int settle_keeper(struct options *options, char *error)
+{
+    if (options->keeper && (options->no_keeper || options->systemd)) {
+        return fail(error, "-keeper does not go together with %s",
+                    options->no_keeper ? "-no_keeper" : "-systemd, which keeps descriptors itself");
+    }
+    options->keeper =
+        options->keeper || (options->detach && !options->no_keeper && !options->systemd);
+    return 0;
+}
+
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[OPTION_COMMAND + 1] = {false};
     *out = (struct options){.port = PORT_DEFAULT, .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S};
 
     int status = read_arguments(argc, argv, out, given, error);
+    if (status == 0) {
+        status = settle_keeper(out, error);
+    }
     if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
         return status;
     }

@@ -25,6 +25,7 @@ enum options_command {
     COMMAND_STARTED,
     COMMAND_KILL,
     COMMAND_STOP,
+    COMMAND_RELOAD,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -33,8 +34,10 @@ struct options {
     enum options_command command;
     const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
     uint16_t port;
-    bool detach;    /* -daemon */
-    bool systemd;   /* -systemd */
+    bool detach;  /* -daemon */
+    bool systemd; /* -systemd */
+    bool keeper;  /* -keeper, or -daemon without -no_keeper */
+    bool no_keeper;
     bool relaxed;   /* -relaxed_command_check */
     unsigned debug; /* how often -d was given */
     unsigned packet_timeout_s;

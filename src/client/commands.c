@@ -50,6 +50,12 @@ static bool reply_is(const struct exchange_reply *reply, const char *text)
     return strncmp((const char *)reply->bytes, text, strlen(text)) == 0;
 }
 
+static int print_unexpected(const struct exchange_reply *reply)
+{
+    printf("epmd: local epmd responded with <%s>\n", (const char *)reply->bytes);
+    return EXIT_FAILURE;
+}
+
 static int print_killed(const struct exchange_reply *reply)
 {
     if (reply_is(reply, "OK")) {
@@ -60,7 +66,20 @@ static int print_killed(const struct exchange_reply *reply)
         puts("Killing not allowed - living nodes in database.");
         return EXIT_FAILURE;
     }
-    return print_no_response();
+    return print_unexpected(reply);
+}
+
+static int print_reloaded(const struct exchange_reply *reply)
+{
+    if (reply_is(reply, "OK")) {
+        puts("Reloading");
+        return EXIT_SUCCESS;
+    }
+    if (reply_is(reply, "NO")) {
+        puts("Reloading not possible - no keeper or service manager holds the registrations.");
+        return EXIT_FAILURE;
+    }
+    return print_unexpected(reply);
 }
 
 static int print_stopped(const struct exchange_reply *reply)
@@ -72,8 +91,7 @@ static int print_stopped(const struct exchange_reply *reply)
             return EXIT_SUCCESS;
         }
     }
-    printf("epmd: local epmd responded with <%s>\n", (const char *)reply->bytes);
-    return EXIT_FAILURE;
+    return print_unexpected(reply);
 }
 
 static const struct command command_table[] = {
@@ -82,6 +100,7 @@ static const struct command command_table[] = {
     {COMMAND_STARTED, PROTOCOL_NAMES_REQ, print_started, true},
     {COMMAND_KILL, PROTOCOL_KILL_REQ, print_killed, false},
     {COMMAND_STOP, PROTOCOL_STOP_REQ, print_stopped, false},
+    {COMMAND_RELOAD, PROTOCOL_RELOAD_REQ, print_reloaded, false},
 };
 
 static const struct command *find_command(enum options_command command)

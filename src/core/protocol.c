@@ -66,6 +66,14 @@ static enum refusal decode_name(struct wire_reader *reader, struct protocol_node
     return name_check(node->name, len);
 }
 
+/* STOP_REQ may ask for what can be no name: then there is no node of that name. */
+static enum refusal decode_any_name(struct wire_reader *reader, struct protocol_node *node)
+{
+    bool empty = wire_reader_left(reader) == 0;
+    decode_name(reader, node);
+    return empty ? REFUSAL_NAME_EMPTY : REFUSAL_NONE;
+}
+
 enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_request *out)
 {
     struct wire_reader reader;
@@ -76,11 +84,13 @@ enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_r
     case PROTOCOL_ALIVE2_REQ:
         return decode_alive(&reader, &out->node);
     case PROTOCOL_PORT2_REQ:
-    case PROTOCOL_STOP_REQ:
         return decode_name(&reader, &out->node);
+    case PROTOCOL_STOP_REQ:
+        return decode_any_name(&reader, &out->node);
     case PROTOCOL_NAMES_REQ:
     case PROTOCOL_DUMP_REQ:
     case PROTOCOL_KILL_REQ:
+    case PROTOCOL_RELOAD_REQ:
         return REFUSAL_NONE;
     }
     return REFUSAL_TAG_UNKNOWN;
@@ -101,6 +111,8 @@ const char *protocol_tag_name(uint8_t tag)
         return "KILL_REQ";
     case PROTOCOL_STOP_REQ:
         return "STOP_REQ";
+    case PROTOCOL_RELOAD_REQ:
+        return "RELOAD_REQ";
     default:
         return NULL;
     }

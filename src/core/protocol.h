@@ -31,6 +31,7 @@ enum protocol_tag {
     PROTOCOL_DUMP_REQ = 'd',
     PROTOCOL_KILL_REQ = 'k',
     PROTOCOL_STOP_REQ = 's',
+    PROTOCOL_RELOAD_REQ = 'r', /* our own: let the program now on disk take over */
 };
 
 /* What a node tells of itself: stored and given out as it came, never judged. */

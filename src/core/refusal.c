@@ -19,6 +19,8 @@ static const char *const texts[] = {
     [REFUSAL_NOT_LOCAL] = "only peers on this host may ask that",
     [REFUSAL_NOT_RELAXED] = "epmd runs without -relaxed_command_check",
     [REFUSAL_NODES_ALIVE] = "nodes are registered and epmd runs without -relaxed_command_check",
+    [REFUSAL_NO_SUCCESSOR] =
+        "there is no keeper and no service manager, the registrations would be lost",
     [REFUSAL_NAME_TAKEN] = "the name is taken",
     [REFUSAL_REGISTRY_FULL] =
         "no descriptor is left for one more node; raise the limit of open files",

@@ -33,6 +33,7 @@ struct registry_node {
     int fd;           /* carried the registration, for DUMP; set by the caller */
     void *owner;      /* the session of a live node, set by the caller; else NULL */
     int64_t since_ms; /* when it was registered; set by the caller */
+    uint64_t id;      /* of the connection, beyond this process; set by the caller */
     uint8_t storage[];
 };
 

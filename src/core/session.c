@@ -27,6 +27,13 @@ void session_init(struct session *session, const struct endpoint *peer, bool loc
     *session = (struct session){.peer = *peer, .local = local, .fd = fd};
 }
 
+void session_resume(struct session *session, struct registry_node *node)
+{
+    node->owner = session;
+    node->fd = session->fd;
+    session->node = node;
+}
+
 void session_deinit(struct session *session, struct session_context *context)
 {
     if (session->node) {
@@ -100,10 +107,8 @@ static void serve_alive(struct session *session, struct session_context *context
     }
     bool accepted = outcome->refusal == REFUSAL_NONE;
     if (accepted) {
-        node->owner = session;
-        node->fd = session->fd;
         node->since_ms = now_ms;
-        session->node = node;
+        session_resume(session, node);
     }
     size_t len = protocol_encode_alive(context->reply, info->highest, accepted,
                                        accepted ? node->creation : 0);
@@ -159,6 +164,17 @@ static void serve_kill(struct session_context *context, struct session_outcome *
     }
 }
 
+static void serve_reload(struct session_context *context, struct session_outcome *outcome)
+{
+    size_t len = protocol_encode_text(context->reply, context->can_reload ? "OK" : "NO");
+    outcome_reply(outcome, context->reply, len);
+    if (context->can_reload) {
+        outcome->verdict = SESSION_RELOAD;
+    } else {
+        outcome->refusal = REFUSAL_NO_SUCCESSOR;
+    }
+}
+
 /* Whether the protocol tells a refusal of this request by a reply, not by a close. */
 static bool refusal_has_reply(enum protocol_tag tag, enum refusal refusal)
 {
@@ -187,6 +203,9 @@ static void session_serve(struct session *session, struct session_context *conte
         break;
     case PROTOCOL_KILL_REQ:
         serve_kill(context, outcome);
+        break;
+    case PROTOCOL_RELOAD_REQ:
+        serve_reload(context, outcome);
         break;
     }
 }

@@ -53,7 +53,8 @@ struct session_context {
     struct registry registry;
     struct policy policy;
     struct session_hooks hooks;
-    uint16_t port; /* epmd's own, as NAMES and DUMP report it */
+    bool can_reload; /* a successor would find the registrations */
+    uint16_t port;   /* epmd's own, as NAMES and DUMP report it */
     struct session_listing names, dump;
     uint8_t reply[PROTOCOL_REPLY_MAX];
 };
@@ -64,6 +65,7 @@ enum session_verdict {
     SESSION_REPLY,      /* send the reply, then close */
     SESSION_REGISTERED, /* send the reply and stay; whatever comes next ends the node */
     SESSION_SHUTDOWN,   /* send the reply, then end the daemon */
+    SESSION_RELOAD,     /* send the reply, then let a successor take over */
 };
 
 /* All pointers are good until the next call with the same session or context. */
@@ -89,6 +91,9 @@ void session_context_deinit(struct session_context *context);
 
 /* Starts a session with a peer over the connection that has descriptor `fd`. */
 void session_init(struct session *session, const struct endpoint *peer, bool local, int fd);
+
+/* Makes it the session of a live node that has none. */
+void session_resume(struct session *session, struct registry_node *node);
 
 /* Ends it, and unregisters its node. */
 void session_deinit(struct session *session, struct session_context *context);

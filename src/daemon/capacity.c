@@ -30,13 +30,13 @@ static int count_descriptors(void)
 }
 
 int capacity_init(struct capacity *capacity, struct event_base *base, size_t max_descriptors,
-                  unsigned timeout_s)
+                  size_t n_inherited, unsigned timeout_s)
 {
     int n_open = count_descriptors();
     if (n_open < 0) {
         return n_open;
     }
-    size_t taken = (size_t)n_open + DESCRIPTORS_BESIDE;
+    size_t taken = (size_t)n_open - n_inherited + DESCRIPTORS_BESIDE;
     if (max_descriptors < taken + 2 * ASKING_MIN) {
         return -EMFILE;
     }
@@ -107,13 +107,18 @@ bool capacity_make_room(struct capacity *capacity)
     return capacity->n_connections < capacity->max_connections || capacity_evict(capacity);
 }
 
+bool capacity_is_idle(const struct capacity *capacity)
+{
+    return !capacity->queues[CAPACITY_REMOTE] && !capacity->queues[CAPACITY_LOCAL];
+}
+
 static void enqueue(struct capacity *capacity, struct connection *connection,
                     enum capacity_queue queue)
 {
     connection->queue = queue;
     connection->started_ms = clock_now_ms();
     DL_APPEND(capacity->queues[queue], connection);
-    bool timed = queue != CAPACITY_KEPT;
+    bool timed = queue == CAPACITY_REMOTE || queue == CAPACITY_LOCAL;
     if (timed && !event_pending(&capacity->timer, EV_TIMEOUT, NULL)) {
         arm_timer(capacity, connection->started_ms);
     }
@@ -123,7 +128,7 @@ static void enqueue(struct capacity *capacity, struct connection *connection,
 static void dequeue(struct capacity *capacity, struct connection *connection)
 {
     DL_DELETE(capacity->queues[connection->queue], connection);
-    if (!capacity->queues[CAPACITY_REMOTE] && !capacity->queues[CAPACITY_LOCAL]) {
+    if (capacity_is_idle(capacity)) {
         event_del(&capacity->timer);
     }
 }

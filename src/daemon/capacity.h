@@ -19,9 +19,10 @@
 struct connection;
 
 enum capacity_queue {
-    CAPACITY_REMOTE, /* unfinished, from elsewhere: the first to give way */
-    CAPACITY_LOCAL,  /* unfinished, from this host */
-    CAPACITY_KEPT,   /* registered, or held up by a -delay: never gives way */
+    CAPACITY_REMOTE,   /* unfinished, from elsewhere: the first to give way */
+    CAPACITY_LOCAL,    /* unfinished, from this host */
+    CAPACITY_KEPT,     /* registered, or held up by a -delay: never gives way */
+    CAPACITY_UNSTORED, /* registered, and the watcher has yet to take it: neither */
     CAPACITY_QUEUES,
 };
 
@@ -33,10 +34,10 @@ struct capacity {
 };
 
 /* Sets up room for the connections that `max_descriptors` leave when the process has
- * opened everything else; unfinished ones get `timeout_s` seconds each. Returns 0 or
- * a negative errno. */
+ * opened everything else; `n_inherited` of those that are open are connections already.
+ * Unfinished ones get `timeout_s` seconds each. Returns 0 or a negative errno. */
 int capacity_init(struct capacity *capacity, struct event_base *base, size_t max_descriptors,
-                  unsigned timeout_s);
+                  size_t n_inherited, unsigned timeout_s);
 
 /* How many nodes may be registered: some descriptors are left for those who ask. */
 size_t capacity_max_registered(const struct capacity *capacity);
@@ -55,6 +56,9 @@ void capacity_add(struct capacity *capacity, struct connection *connection,
                   enum capacity_queue queue);
 void capacity_move(struct capacity *capacity, struct connection *connection,
                    enum capacity_queue queue);
+
+/* Whether no connection is unfinished. */
+bool capacity_is_idle(const struct capacity *capacity);
 
 /* Takes a connection out of its queue. */
 void capacity_remove(struct capacity *capacity, struct connection *connection);

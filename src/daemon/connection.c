@@ -27,12 +27,16 @@ void connection_free(struct connection *connection)
     if (event_initialized(&connection->event)) {
         event_del(&connection->event);
     }
+    if (connection->session.node) {
+        store_remove(&server->store, connection);
+    }
     capacity_remove(&server->capacity, connection);
     session_deinit(&connection->session, &server->sessions);
     close(connection->session.fd);
     listing_unref(connection->listing);
     free(connection->reply_copy);
     free(connection);
+    server_check_drained(server);
 }
 
 void connection_expire(struct connection *connection)
@@ -101,16 +105,32 @@ static void connection_enter(struct connection *connection, enum connection_stat
     }
 }
 
+/* The node has been told; from now on only its end matters. */
+static void connection_settle(struct connection *connection)
+{
+    struct server *server = connection->server;
+    bool waits = connection->unstored;
+    capacity_move(&server->capacity, connection, waits ? CAPACITY_UNSTORED : CAPACITY_KEPT);
+    if (waits) {
+        store_await(&server->store);
+    }
+    connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
+}
+
 static void connection_finish_reply(struct connection *connection)
 {
+    struct server *server = connection->server;
     switch (connection->after_reply) {
     case SESSION_REGISTERED:
-        capacity_move(&connection->server->capacity, connection, CAPACITY_KEPT);
-        connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
+        connection_settle(connection);
+        break;
+    case SESSION_RELOAD:
+        connection_free(connection);
+        server_reload(server);
         break;
     case SESSION_SHUTDOWN:
         report_killed(&connection->session);
-        server_stop(connection->server);
+        server_stop(server);
         connection_free(connection);
         break;
     default:
@@ -177,7 +197,7 @@ static void connection_reply(struct connection *connection, const struct session
     connection->reply = outcome->reply;
     connection->reply_len = outcome->reply_len;
     if (outcome->verdict == SESSION_SHUTDOWN) {
-        server_close_listeners(server);
+        server_obey_kill(server);
     }
     int status = delay_s ? -EAGAIN : send_some(connection);
     if (status == 0) {
@@ -230,8 +250,12 @@ static void connection_read(struct connection *connection)
     case SESSION_CLOSE:
         connection_free(connection);
         break;
-    case SESSION_REPLY:
     case SESSION_REGISTERED:
+        connection->unstored = !store_add(&server->store, connection);
+        connection_reply(connection, &outcome);
+        break;
+    case SESSION_REPLY:
+    case SESSION_RELOAD:
     case SESSION_SHUTDOWN:
         connection_reply(connection, &outcome);
         break;
@@ -260,11 +284,36 @@ void connection_start(struct server *server, int fd, const struct listener_peer 
     }
 }
 
-static bool session_has_ended(struct session *session)
+static bool descriptor_has_ended(int fd)
 {
     char byte;
-    ssize_t n = recv(session->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+int connection_adopt(struct server *server, int fd, struct registry_node *node)
+{
+    struct listener_peer peer;
+    int status = descriptor_has_ended(fd) ? -ENOTCONN : listener_identify(fd, &peer);
+    if (status < 0) {
+        return status;
+    }
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (!connection) {
+        return -ENOMEM;
+    }
+    connection->server = server;
+    connection->stored = true;
+    session_init(&connection->session, &peer.peer, peer.local, fd);
+    session_resume(&connection->session, node);
+    capacity_add(&server->capacity, connection, CAPACITY_KEPT);
+    connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
+    return 0;
+}
+
+static bool session_has_ended(struct session *session)
+{
+    return descriptor_has_ended(session->fd);
 }
 
 static void session_end(struct session *session)

@@ -32,6 +32,8 @@ struct connection {
     struct server *server;
     struct event event; /* the one thing that is waited for */
     enum connection_state state;
+    bool stored;   /* the watcher has a duplicate */
+    bool unstored; /* it is to have one, but is busy */
 
     /* capacity's own */
     enum capacity_queue queue;
@@ -49,6 +51,11 @@ struct connection {
 /* Takes over a descriptor that was accepted, and serves it. Whatever goes wrong ends
  * this connection, and nothing else. */
 void connection_start(struct server *server, int fd, const struct listener_peer *peer);
+
+/* Takes over the connection of a live node that an earlier process has registered.
+ * Returns 0; or a negative errno where it has ended, and the descriptor stays the
+ * caller's. */
+int connection_adopt(struct server *server, int fd, struct registry_node *node);
 
 /* Closes it, unregisters its node, frees it. */
 void connection_free(struct connection *connection);

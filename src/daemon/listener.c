@@ -124,6 +124,20 @@ static bool peer_is_local(int fd, const struct endpoint *peer)
     return listener_endpoint(fd, &own) == 0 && policy_is_local(&peer->address, &own.address);
 }
 
+int listener_identify(int fd, struct listener_peer *out)
+{
+    union listener_sockaddr from = {0};
+    socklen_t len = sizeof from;
+    if (getpeername(fd, &from.any, &len) < 0) {
+        return -errno;
+    }
+    int status = endpoint_from(&from, &out->peer);
+    if (status == 0) {
+        out->local = peer_is_local(fd, &out->peer);
+    }
+    return status;
+}
+
 int listener_accept(int fd, struct listener_peer *out)
 {
     union listener_sockaddr from = {0};

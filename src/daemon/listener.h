@@ -30,6 +30,10 @@ int listener_adopt(int fd);
  * side. Returns 0 or a negative errno. */
 int listener_endpoint(int fd, struct endpoint *out);
 
+/* Reads who is at the other end of a connection. Returns 0, or a negative errno where
+ * there is nobody any more. */
+int listener_identify(int fd, struct listener_peer *out);
+
 /* Accepts one connection. Returns its descriptor, which the caller owns, or a negative
  * errno: -EAGAIN where none waits. */
 int listener_accept(int fd, struct listener_peer *out);

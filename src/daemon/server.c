@@ -7,19 +7,23 @@
 #include <sodium/randombytes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/connection.h"
 #include "daemon/listener.h"
 #include "system/descriptors.h"
+#include "system/keeper.h"
 #include "system/log.h"
-#include "system/notify.h"
 
 #define DEPARTED_MAX 1000    /* as stock epmd remembers */
 #define DEPARTED_MAX_DEBUG 5 /* with -d (epmd(1)) */
 
-#define ACCEPTS_PER_WAKEUP 64 /* then others get their turn */
 static const struct timeval accept_pause = {.tv_usec = 50000};
+
+static const struct timeval drain_time = {.tv_usec = 500000};
+
+static void on_drained(evutil_socket_t fd, short what, void *argument);
 
 /* Accepting has failed for lack of something that only time can give back. */
 static void pause_accepting(struct server *server, int error)
@@ -47,30 +51,23 @@ static bool is_shortage(int error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
+/* Takes one connection a wake-up: another attempt would mostly find nobody waiting. */
 static void on_acceptable(evutil_socket_t fd, short what, void *argument)
 {
     (void)what;
     struct server *server = argument;
-    for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
-        struct listener_peer peer;
-        int accepted = listener_accept(fd, &peer);
-        if (accepted == -EAGAIN || accepted == -EWOULDBLOCK) {
-            return;
+    struct listener_peer peer;
+    int accepted = listener_accept(fd, &peer);
+    if (is_shortage(accepted)) {
+        if (!capacity_evict(&server->capacity)) {
+            pause_accepting(server, accepted);
         }
-        if (is_shortage(accepted)) {
-            if (!capacity_evict(&server->capacity)) {
-                pause_accepting(server, accepted);
-            }
-            return;
-        }
-        if (accepted < 0) {
-            continue; /* that peer has gone again */
-        }
-        if (capacity_make_room(&server->capacity)) {
-            connection_start(server, accepted, &peer);
-        } else {
-            close(accepted);
-        }
+    } else if (accepted < 0) {
+        return; /* nobody waits any more */
+    } else if (capacity_make_room(&server->capacity)) {
+        connection_start(server, accepted, &peer);
+    } else {
+        close(accepted);
     }
 }
 
@@ -113,6 +110,8 @@ static int server_listen_on(struct server *server, const struct binding *binding
     int status = server_add_listener(server, fd);
     if (status < 0) {
         close(fd);
+    } else {
+        store_add_listener(&server->store, fd);
     }
     return status;
 }
@@ -134,30 +133,39 @@ static int server_listen(struct server *server, struct endpoint *in_use)
     return 0;
 }
 
-static int server_inherit(struct server *server)
+static int server_adopt_listeners(struct server *server, const int *fds, size_t n)
 {
-    int n = notify_listen_fds();
-    if (n == 0) {
-        log_line(LOG_ERR, "-systemd: no sockets were passed (LISTEN_FDS); is there a .socket "
-                          "unit that starts this service?");
-        return -ENOTCONN;
-    }
     if (n > SERVER_LISTENERS_MAX) {
-        log_line(LOG_ERR, "-systemd: %d sockets were passed, %d is the most", n,
+        log_line(LOG_ERR, "%zu listening sockets were passed, %d is the most", n,
                  SERVER_LISTENERS_MAX);
         return -E2BIG;
     }
-    for (int i = 0; i < n; i++) {
-        int fd = NOTIFY_LISTEN_FDS_START + i;
-        int status = listener_adopt(fd);
-        status = status < 0 ? status : server_add_listener(server, fd);
+    for (size_t i = 0; i < n; i++) {
+        int status = listener_adopt(fds[i]);
+        status = status < 0 ? status : server_add_listener(server, fds[i]);
         if (status < 0) {
-            log_line(LOG_ERR, "-systemd: descriptor %d is no TCP socket that listens: %s", fd,
+            log_line(LOG_ERR, "descriptor %d is no TCP socket that listens: %s", fds[i],
                      strerror(-status));
             return status;
         }
     }
     return 0;
+}
+
+/* Listens on what an earlier process or the service manager passed on, or else opens
+ * sockets of its own. */
+static int server_get_listeners(struct server *server, const struct store_inheritance *inheritance,
+                                struct endpoint *in_use)
+{
+    if (inheritance->n_listeners > 0) {
+        return server_adopt_listeners(server, inheritance->listeners, inheritance->n_listeners);
+    }
+    if (server->options->systemd) {
+        log_line(LOG_ERR, "-systemd: no TCP socket that listens was passed (LISTEN_FDS); is there "
+                          "a .socket unit that starts this service?");
+        return -ENOTCONN;
+    }
+    return server_listen(server, in_use);
 }
 
 static struct event_base *new_base(void)
@@ -173,6 +181,12 @@ static struct event_base *new_base(void)
     return base;
 }
 
+static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
+{
+    (void)signal_number, (void)what;
+    server_reload(argument);
+}
+
 static void on_signal(evutil_socket_t signal_number, short what, void *argument)
 {
     (void)what;
@@ -186,16 +200,18 @@ static int server_watch_signals(struct server *server)
     signal(SIGPIPE, SIG_IGN);
     evsignal_assign(&server->on_sigterm, server->base, SIGTERM, on_signal, server);
     evsignal_assign(&server->on_sigint, server->base, SIGINT, on_signal, server);
+    evsignal_assign(&server->on_sighup, server->base, SIGHUP, on_hangup, server);
     if (event_add(&server->on_sigterm, NULL) < 0 || event_add(&server->on_sigint, NULL) < 0) {
         return -ENOMEM;
     }
-    return 0;
+    /* Without a successor SIGHUP keeps its meaning: the terminal has gone. */
+    return store_is_open(&server->store) ? event_add(&server->on_sighup, NULL) : 0;
 }
 
-static int server_make_sessions(struct server *server, size_t max_descriptors)
+static int server_make_sessions(struct server *server, size_t max_descriptors, size_t n_inherited)
 {
     uint8_t seed[REGISTRY_SEED_SIZE];
-    int status = capacity_init(&server->capacity, server->base, max_descriptors,
+    int status = capacity_init(&server->capacity, server->base, max_descriptors, n_inherited,
                                server->options->packet_timeout_s);
     if (status < 0) {
         log_line(LOG_ERR,
@@ -213,38 +229,45 @@ static int server_make_sessions(struct server *server, size_t max_descriptors)
     return 0;
 }
 
-int server_init(struct server *server, const struct options *options, struct endpoint *in_use)
+static int server_set_up(struct server *server, const struct store_inheritance *inheritance,
+                         struct endpoint *in_use)
 {
-    *server = (struct server){.options = options};
     size_t max_descriptors = descriptors_raise_limit();
-
     server->base = new_base();
     if (!server->base) {
         log_line(LOG_ERR, "cannot set up the event loop: %s", strerror(errno));
         return -ENOMEM;
     }
     evtimer_assign(&server->accept_again, server->base, on_accept_again, server);
-    int status = options->systemd ? server_inherit(server) : server_listen(server, in_use);
+    evtimer_assign(&server->drained, server->base, on_drained, server);
+    store_open(&server->store, server, inheritance);
+    int status = server_get_listeners(server, inheritance, in_use);
     if (status == 0) {
         status = server_watch_signals(server);
     }
     if (status == 0) {
-        status = server_make_sessions(server, max_descriptors);
+        status = server_make_sessions(server, max_descriptors, inheritance->n_nodes);
     }
-    if (status < 0) {
-        server_deinit(server);
+    if (status == 0) {
+        store_restore(&server->store, inheritance);
+        server->sessions.can_reload = store_is_open(&server->store);
     }
     return status;
 }
 
-void server_close_listeners(struct server *server)
+int server_init(struct server *server, const struct options *options, struct endpoint *in_use)
 {
-    event_del(&server->accept_again);
-    while (server->n_listeners > 0) {
-        struct event *listener = &server->listeners[--server->n_listeners];
-        event_del(listener);
-        close(event_get_fd(listener));
+    struct store_inheritance inheritance;
+    *server = (struct server){.options = options, .store.channel = -1, .store.state.fd = -1};
+    int status = store_inherit(&inheritance);
+    if (status == 0) {
+        status = server_set_up(server, &inheritance, in_use);
     }
+    store_inheritance_free(&inheritance);
+    if (status < 0) {
+        server_deinit(server);
+    }
+    return status;
 }
 
 static void drop_event(struct event *event)
@@ -254,19 +277,47 @@ static void drop_event(struct event *event)
     }
 }
 
+static void server_close_listeners(struct server *server)
+{
+    drop_event(&server->accept_again);
+    while (server->n_listeners > 0) {
+        struct event *listener = &server->listeners[--server->n_listeners];
+        event_del(listener);
+        close(event_get_fd(listener));
+    }
+}
+
+void server_obey_kill(struct server *server)
+{
+    server->ends_registrations = true;
+    for (size_t i = 0; server->store.keeper && i < server->n_listeners; i++) {
+        /* The keeper's duplicate would go on listening until it ends, too. */
+        shutdown(event_get_fd(&server->listeners[i]), SHUT_RDWR);
+    }
+    server_close_listeners(server);
+}
+
 void server_deinit(struct server *server)
 {
     server_close_listeners(server);
+    if (!server->ends_registrations) {
+        store_close(&server->store); /* so that what follows ends only our side */
+    }
+    server->is_draining = false;
     capacity_close_all(&server->capacity);
+    store_close(&server->store);
     session_context_deinit(&server->sessions);
+    drop_event(&server->drained);
     drop_event(&server->on_sigterm);
     drop_event(&server->on_sigint);
-    event_base_free(server->base);
+    drop_event(&server->on_sighup);
+    if (server->base) {
+        event_base_free(server->base);
+    }
 }
 
-void server_announce(const struct server *server)
+void server_announce(struct server *server)
 {
-    char status[64];
     for (size_t i = 0; i < server->n_listeners; i++) {
         struct endpoint endpoint;
         char address[ADDRESS_TEXT_SIZE];
@@ -275,22 +326,50 @@ void server_announce(const struct server *server)
             log_line(LOG_INFO, "listening on %s port %u", address, endpoint.port);
         }
     }
-    if (server->options->systemd) {
-        snprintf(status, sizeof status, "READY=1\nSTATUS=Listening on port %u\n",
-                 server->options->port);
-        int error = notify_send(status);
-        if (error < 0) {
-            log_line(LOG_WARNING, "cannot tell systemd that epmd is ready: %s", strerror(-error));
-        }
-    }
+    store_announce(&server->store);
 }
 
 int server_run(struct server *server)
 {
-    return event_base_dispatch(server->base) < 0 ? -EIO : 0;
+    return event_base_dispatch(server->base) < 0 ? -EIO : server->exit_status;
 }
 
 void server_stop(struct server *server)
 {
     event_base_loopbreak(server->base);
+}
+
+static void server_hand_over(struct server *server)
+{
+    server->exit_status = KEEPER_EXIT_RELOAD;
+    server_stop(server);
+}
+
+static void on_drained(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what;
+    server_hand_over(argument);
+}
+
+void server_check_drained(struct server *server)
+{
+    if (server->is_draining && capacity_is_idle(&server->capacity)) {
+        server_hand_over(server);
+    }
+}
+
+void server_reload(struct server *server)
+{
+    if (!store_is_open(&server->store)) {
+        log_line(LOG_WARNING, "not reloading: %s", refusal_text(REFUSAL_NO_SUCCESSOR));
+        return;
+    }
+    log_line(LOG_INFO, "reloading: a new process takes over");
+    server->is_draining = true;
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        event_del(&server->listeners[i]);
+    }
+    event_del(&server->accept_again);
+    event_add(&server->drained, &drain_time);
+    server_check_drained(server);
 }

@@ -13,6 +13,7 @@
 #include "core/session.h"
 #include "daemon/binding.h"
 #include "daemon/capacity.h"
+#include "daemon/store.h"
 #include "options.h"
 
 /* As many as can be named; a service manager may pass as many. */
@@ -23,10 +24,15 @@ struct server {
     struct event_base *base;
     struct session_context sessions;
     struct capacity capacity;
+    struct store store;
     struct event listeners[SERVER_LISTENERS_MAX];
     size_t n_listeners;
     struct event accept_again; /* the timer after a pause */
-    struct event on_sigterm, on_sigint;
+    struct event on_sigterm, on_sigint, on_sighup;
+    struct event drained;    /* the longest that a reload waits */
+    bool is_draining;        /* for a reload: accepts nobody, finishes who is there */
+    bool ends_registrations; /* nothing is to survive this process */
+    int exit_status;
     uint8_t input[SESSION_REQUEST_MAX]; /* what is read before it is looked at */
 };
 
@@ -39,16 +45,26 @@ int server_init(struct server *server, const struct options *options, struct end
 /* Closes everything. */
 void server_deinit(struct server *server);
 
-/* Tells in the log where the server listens, and the service manager that it does. */
-void server_announce(const struct server *server);
+/* Tells in the log where the server listens, and the watcher that it does. */
+void server_announce(struct server *server);
 
-/* Serves until something calls server_stop(). Returns 0 or a negative errno. */
+/* Serves until something calls server_stop(), or a reload. Returns the exit status of the
+ * process: KEEPER_EXIT_RELOAD where a successor is to take over; or a negative errno. */
 int server_run(struct server *server);
 
-/* Ends server_run(). */
+/* Ends server_run(), and with it all registrations. */
 void server_stop(struct server *server);
 
-/* Stops listening, so that a successor can begin to. */
-void server_close_listeners(struct server *server);
+/* Lets a successor take over: stops accepting, and ends server_run() once the requests
+ * that are under way have been served, or half a second later. Does nothing where the
+ * registrations would be lost. */
+void server_reload(struct server *server);
+
+/* Called after each connection's end: a reload may have waited for it. */
+void server_check_drained(struct server *server);
+
+/* Prepares the end that a KILL_REQ asks for: frees the port, so that another epmd may
+ * take it as soon as the client has its answer, and makes all registrations end. */
+void server_obey_kill(struct server *server);
 
 #endif

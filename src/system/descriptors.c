@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Where the limit is "unlimited": numbers are ints. */
@@ -35,4 +36,16 @@ int descriptors_fill_standard(void)
     }
     close(fd);
     return 0;
+}
+
+uint64_t descriptors_socket_id(int fd)
+{
+    uint64_t id = 0;
+#ifdef SO_COOKIE
+    socklen_t len = sizeof id;
+    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &id, &len) < 0) {
+        return 0;
+    }
+#endif
+    return id;
 }

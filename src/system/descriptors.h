@@ -4,6 +4,7 @@
 #define EPMD_SYSTEM_DESCRIPTORS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Raises the soft limit of open descriptors to the hard one, as far as the system
  * lets us, and returns the limit that holds from then on. */
@@ -12,5 +13,9 @@ size_t descriptors_raise_limit(void);
 /* Opens /dev/null in the place of standard streams that are closed, so that no
  * connection ever gets their numbers. Returns 0 or a negative errno. */
 int descriptors_fill_standard(void);
+
+/* A number of a socket that stays the same in other processes, and that no other
+ * socket gets while this system runs (SO_COOKIE). Returns 0 where there is none. */
+uint64_t descriptors_socket_id(int fd);
 
 #endif

@@ -53,7 +53,7 @@ int detach_start(int *ready)
     return 0;
 }
 
-int detach_finish(int ready)
+int detach_from_terminal(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || chdir("/") < 0) {
@@ -65,6 +65,11 @@ int detach_finish(int ready)
         }
     }
     close(null);
+    return 0;
+}
+
+int detach_finish(int ready)
+{
     ssize_t n = write(ready, "", 1);
     close(ready);
     return n == 1 ? 0 : -EPIPE;

@@ -15,9 +15,11 @@
  * with the child's own status where the child ends before that. */
 int detach_start(int *ready);
 
-/* In the child: cuts it off from the terminal and directory that it was started
- * from, and lets the waiting parent end with 0. Closes `ready`. Returns 0 or a
- * negative errno. */
+/* Cuts this process off from the terminal and the directory that it was started from.
+ * Returns 0 or a negative errno. */
+int detach_from_terminal(void);
+
+/* Lets the waiting parent end with 0, and closes `ready`. Returns 0 or a negative errno. */
 int detach_finish(int ready);
 
 #endif

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The service manager's two conventions. */
+/* What a process and the one that watches over it have to say to each other. */
 #include "system/notify.h"
 
 #include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +10,7 @@
 #include <unistd.h>
 
 /* Returns an environment variable's number, or -1. */
-static long environment_number(const char *variable)
+static long long environment_number(const char *variable)
 {
     const char *text = getenv(variable);
     if (!text || *text < '0' || *text > '9') {
@@ -20,22 +18,40 @@ static long environment_number(const char *variable)
     }
     char *end;
     errno = 0;
-    long number = strtol(text, &end, 10);
+    long long number = strtoll(text, &end, 10);
     return *end == '\0' && errno == 0 ? number : -1;
 }
 
 int notify_listen_fds(void)
 {
-    if (environment_number("LISTEN_PID") != (long)getpid()) {
+    if (environment_number("LISTEN_PID") != getpid()) {
         return 0;
     }
-    long n = environment_number("LISTEN_FDS");
+    long long n = environment_number("LISTEN_FDS");
     return n > 0 && n <= INT32_MAX - NOTIFY_LISTEN_FDS_START ? (int)n : 0;
+}
+
+bool notify_has_keeper(void)
+{
+    return environment_number(NOTIFY_KEEPER_VARIABLE) == getppid();
+}
+
+uint64_t notify_watchdog_us(void)
+{
+    long long pid = environment_number("WATCHDOG_PID");
+    long long usec = environment_number("WATCHDOG_USEC");
+    return usec > 0 && (pid == -1 || pid == getpid()) ? (uint64_t)usec : 0;
+}
+
+size_t notify_store_max(size_t otherwise)
+{
+    long long max = environment_number("FDSTORE");
+    return max >= 0 ? (size_t)max : otherwise;
 }
 
 /* Fills in where the manager listens; a leading `@` stands for the abstract name
  * space. Returns the address's length, or 0. */
-static socklen_t notify_address(struct sockaddr_un *address)
+static socklen_t manager_address(struct sockaddr_un *address)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     size_t len = path ? strlen(path) : 0;
@@ -50,20 +66,52 @@ static socklen_t notify_address(struct sockaddr_un *address)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
-int notify_send(const char *state)
+int notify_open_manager(void)
 {
     struct sockaddr_un address;
-    socklen_t address_len = notify_address(&address);
+    socklen_t address_len = manager_address(&address);
     if (address_len == 0) {
-        return 0;
+        return -ENOENT;
     }
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
-    ssize_t n =
-        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, address_len);
-    int error = n < 0 ? -errno : 0;
-    close(fd);
-    return error;
+    if (connect(fd, (struct sockaddr *)&address, address_len) < 0) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+int notify_send(int channel, const char *message, const int *fds, size_t n_fds)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec iovec = {.iov_base = (char *)message, .iov_len = strlen(message)};
+    struct msghdr header = {.msg_iov = &iovec, .msg_iovlen = 1};
+
+    if (n_fds > NOTIFY_FDS_MAX) {
+        return -E2BIG;
+    }
+    if (n_fds > 0) {
+        header.msg_control = control.bytes;
+        header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+        memset(control.bytes, 0, header.msg_controllen);
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
+    }
+    if (sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+        return 0;
+    }
+    /* Too many descriptors on their way (unix(7)), or no memory for one more: later. */
+    bool later = errno == EWOULDBLOCK || errno == ETOOMANYREFS || errno == ENOBUFS ||
+                 errno == ENOMEM || errno == EINTR;
+    return later ? -EAGAIN : -errno;
 }

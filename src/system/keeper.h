@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper: a small parent that holds what the worker must not lose.
+ *
+ * It runs the worker, this same program, as its child. The worker hands it duplicates
+ * of the listening sockets, of the state and of every registration's connection, in
+ * the service manager's own protocol (FDSTORE=1). When the worker dies the keeper
+ * starts it again with all of them. A descriptor whose peer hangs up is dropped. The
+ * keeper reads nothing that came from the network; of a message it only looks for
+ * words that it knows.
+ */
+#ifndef EPMD_SYSTEM_KEEPER_H
+#define EPMD_SYSTEM_KEEPER_H
+
+/* A worker that ends with this asks to be replaced by the program now on disk. */
+#define KEEPER_EXIT_RELOAD 75
+
+/* What the keeper reports; `text` is one line without its end. */
+typedef void keeper_log(int level, const char *text);
+
+struct keeper_config {
+    char *const *argv;       /* of this process, and so of its workers */
+    keeper_log *log;         /* levels are syslog(3)'s */
+    int (*on_ready)(void *); /* called once, when a worker serves; its non-zero result
+                                ends keeper and worker */
+    void *argument;          /* of on_ready */
+};
+
+/* Runs workers until one ends because it was asked to. Returns the exit status that
+ * this process is to end with, or a negative errno where it cannot run any: -ENOSYS
+ * where the system lacks what the keeper needs. */
+int keeper_run(const struct keeper_config *config);
+
+#endif
