@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One case for each intended difference of the command line, seen on stock and on ours."""
+
+import contextlib
+import os
+import signal
+
+import pytest
+
+from cli.servers import Fake, end_all, started_for
+from harness import Daemon, StartError, free_port, listening, run_epmd, wait_for
+from wire import namespaces
+from wire.differences import CLI
+
+CASES = {}
+
+
+def case(name, *arguments):
+    def keep(function):
+        CASES[name] = lambda binary: function(binary, *arguments)
+        return function
+    return keep
+
+
+@pytest.mark.parametrize("name", CLI)
+def test_stock_and_ours_differ_as_intended(binary, name):
+    kind = Daemon(binary).kind
+    assert CASES[name](binary) == CLI[name].of(kind)
+
+
+def verdict(result):
+    """A short name for how a daemon's start ended."""
+    if result.returncode == 0 and not result.stderr:
+        return "0 in silence"
+    if result.returncode == 1 and "epmd" in result.stderr:
+        return "1 with the reason"
+    return result
+
+
+@case("a port that something else holds")
+@case("-daemon with a port that something else holds", "-daemon")
+def _(binary, *options):
+    with Fake(b"220 mail\r\n", "0.0.0.0") as other:
+        result = run_epmd(binary, "-port", str(other.port), *options, timeout=10)
+        wait_for(lambda: not started_for(other.port), what="the end of a detached child")
+        return verdict(result)
+
+
+@case("-daemon with an address that cannot be bound")
+def _(binary):
+    """192.0.2.0/24 belongs to nobody."""
+    port = free_port()
+    result = run_epmd(binary, "-port", str(port), "-daemon", "-address", "192.0.2.1", timeout=10)
+    assert "192.0.2.1" in result.stderr or not result.stderr
+    end_all(port)
+    return verdict(result)
+
+
+@case("-port 12abc", "-port", "12abc")
+@case("-port 65536", "-port", "65536")
+@case("-packet_timeout -1", "-packet_timeout", "-1")
+def _(binary, *options):
+    return taken(run_epmd(binary, "-port", str(free_port()), *options, "-names"))
+
+
+@case("ERL_EPMD_PORT=abc")
+def _(binary):
+    return taken(run_epmd(binary, "-names", env={"ERL_EPMD_PORT": "abc"}))
+
+
+@case("-port NO after the command")
+def _(binary):
+    return taken(run_epmd(binary, "-names", "-port", str(free_port())))
+
+
+def taken(result):
+    assert result.returncode == 1
+    if result.stderr.startswith("usage: epmd"):
+        return "usage"
+    assert result.stderr == "epmd: Cannot connect to local epmd\n"
+    return "taken"
+
+
+@case("SIGTERM", signal.SIGTERM)
+@case("SIGINT", signal.SIGINT)
+def _(binary, number):
+    with Daemon(binary) as server:
+        os.kill(server.pid, number)
+        return server.wait()
+
+
+@contextlib.contextmanager
+def host(*lines):
+    """A host of its own with 10.9.9.1 on a cable, changed by lines of the ip command."""
+    namespaces.require()
+    with namespaces.Namespace() as namespace:
+        namespace.ip("link set lo up", "link add cable type veth peer name end",
+                     "addr add 10.9.9.1/24 dev cable", "link set end up", "link set cable up",
+                     *lines)
+        yield namespace
+
+
+def bound(binary, namespace, addresses):
+    """Where it listens when these addresses are named."""
+    try:
+        with Daemon(binary, addresses=addresses, namespace=namespace) as server:
+            return [address for address, _ in listening(server.pid)]
+    except StartError:
+        return "ended"
+
+
+@case("an address named twice", "10.9.9.1", "10.9.9.1")
+@case("0.0.0.0 named", "0.0.0.0")
+@case(":: named", "::")
+@case("0.0.0.0 and :: named", "0.0.0.0", "::")
+def _(binary, *addresses):
+    with host() as namespace:
+        return bound(binary, namespace, addresses)
+
+
+@case("::1 named on a host without IPv6")
+def _(binary):
+    with host() as namespace:
+        namespace.run("sysctl", "-w", "net.ipv6.conf.all.disable_ipv6=1")
+        return bound(binary, namespace, ["::1"])
+
+
+@case("127.0.0.1 named on a host without IPv4")
+def _(binary):
+    with host("addr del 127.0.0.1/8 dev lo") as namespace:
+        return bound(binary, namespace, ["127.0.0.1"])
