@@ -104,9 +104,7 @@ static int run_daemon(const struct options *options, char *const argv[])
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
     }
     if (options->detach && !is_worker) {
-        if (!options->systemd) {
-            closefrom(STDERR_FILENO + 1);
-        }
+        closefrom(STDERR_FILENO + 1);
         status = detach_start(&ready);
         if (status < 0) {
             log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));

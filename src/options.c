@@ -180,8 +180,12 @@ static const struct option *find_option(const char *word)
 static int set_command(const struct option *option, const char *word, const char *value,
                        struct options *options, char *error)
 {
+    if (option->command == COMMAND_HELP || options->command == COMMAND_HELP) {
+        options->command = COMMAND_HELP;
+        return 0;
+    }
     if (options->command != COMMAND_SERVE && options->command != option->command) {
-        return fail(error, "%s: only one command at a time", word);
+        return fail(error, "%s: there is another command already; one at a time", word);
     }
     options->command = option->command;
     if (option->value) {
@@ -261,8 +265,11 @@ static int settle_keeper(struct options *options, char *error)
         return fail(error, "-keeper does not go together with %s",
                     options->no_keeper ? "-no_keeper" : "-systemd, which keeps descriptors itself");
     }
-    options->keeper =
-        options->keeper || (options->detach && !options->no_keeper && !options->systemd);
+    if (options->detach && options->systemd) {
+        return fail(error, "-daemon does not go together with -systemd, which runs the daemon "
+                           "in its foreground");
+    }
+    options->keeper = options->keeper || (options->detach && !options->no_keeper);
     return 0;
 }
 

@@ -152,7 +152,7 @@ int commands_run(const struct options *options)
         }
     }
     size_t len = write_request(command, options, request);
-    int status = exchange_with_local(options->port, request, len, &reply);
+    int status = exchange_with_local(options->port, request, len, EXCHANGE_TIMEOUT_MS, &reply);
     if (status < 0) {
         return report_failure(command, status);
     }
@@ -179,9 +179,11 @@ bool commands_is_epmd(const struct endpoint *endpoint)
 {
     static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
     struct exchange_reply reply;
-    int status = address_is_wildcard(&endpoint->address)
-                     ? exchange_with_local(endpoint->port, request, sizeof request, &reply)
-                     : exchange_with(endpoint, request, sizeof request, &reply);
+    int status =
+        address_is_wildcard(&endpoint->address)
+            ? exchange_with_local(endpoint->port, request, sizeof request,
+                                  EXCHANGE_PROBE_TIMEOUT_MS, &reply)
+            : exchange_with(endpoint, request, sizeof request, EXCHANGE_PROBE_TIMEOUT_MS, &reply);
     if (status < 0) {
         return false;
     }

@@ -138,7 +138,7 @@ static int exchange_receive(const struct exchange *exchange, struct exchange_rep
     }
 }
 
-int exchange_with(const struct endpoint *to, const void *request, size_t len,
+int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
                   struct exchange_reply *reply)
 {
     uint8_t frame[PROTOCOL_LENGTH_SIZE + PROTOCOL_FRAME_MAX];
@@ -149,7 +149,7 @@ int exchange_with(const struct endpoint *to, const void *request, size_t len,
     if (writer.overrun) {
         return -EMSGSIZE;
     }
-    struct exchange exchange = {.fd = -1, .deadline_ms = clock_now_ms() + EXCHANGE_TIMEOUT_MS};
+    struct exchange exchange = {.fd = -1, .deadline_ms = clock_now_ms() + timeout_ms};
     struct exchange_reply received = {0};
     int status = exchange_connect(&exchange, to);
     if (status == 0) {
@@ -169,7 +169,7 @@ int exchange_with(const struct endpoint *to, const void *request, size_t len,
     return status;
 }
 
-int exchange_with_local(uint16_t port, const void *request, size_t len,
+int exchange_with_local(uint16_t port, const void *request, size_t len, int timeout_ms,
                         struct exchange_reply *reply)
 {
     static const char *const loopbacks[] = {"::1", "127.0.0.1"};
@@ -177,7 +177,7 @@ int exchange_with_local(uint16_t port, const void *request, size_t len,
     for (size_t i = 0; i < sizeof loopbacks / sizeof *loopbacks; i++) {
         struct endpoint to = {.port = port};
         address_parse(loopbacks[i], &to.address);
-        status = exchange_with(&to, request, len, reply);
+        status = exchange_with(&to, request, len, timeout_ms, reply);
         if (status == 0 || status == -ETIMEDOUT) {
             break;
         }

@@ -46,7 +46,7 @@ struct keeper {
     int epoll, signals;
     int image;        /* the program that workers run */
     int image_before; /* the one to go back to if `image` never serves; -1: none */
-    const char *path; /* where newer images are found */
+    char *path;       /* where newer images are found */
     bool *held;       /* by descriptor number */
     int n_held_numbers;
     bool was_ready;
@@ -463,5 +463,10 @@ int keeper_run(const struct keeper_config *config)
     if (status == 0) {
         status = keeper_start_worker(&keeper);
     }
-    return status < 0 ? status : keeper_loop(&keeper);
+    if (status == 0) {
+        status = keeper_loop(&keeper);
+    }
+    free(keeper.held);
+    free(keeper.path);
+    return status; /* descriptors go with the process */
 }
