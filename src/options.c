@@ -86,9 +86,8 @@ static int read_number(const char *text, unsigned long min, unsigned long max, u
     if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
         return -EINVAL;
     }
-    errno = 0;
     unsigned long number = strtoul(text, NULL, 10);
-    if (errno != 0 || number < min || number > max) {
+    if (number < min || number > max) {
         return -ERANGE;
     }
     *out = number;
@@ -279,13 +278,11 @@ int options_read(int argc, char *const argv[], struct options *out, char error[O
     *out = (struct options){.port = PORT_DEFAULT, .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S};
 
     int status = read_arguments(argc, argv, out, given, error);
-    if (status == 0) {
-        status = settle_keeper(out, error);
-    }
     if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
         return status;
     }
-    return read_environment(out, given, error);
+    status = settle_keeper(out, error);
+    return status < 0 ? status : read_environment(out, given, error);
 }
 
 static void print_option(FILE *out, const struct option *option, const struct option *other)

@@ -14,7 +14,7 @@
 #define NAME_MAX_CHARACTERS 255
 #define NAME_MAX_LEN 1020 /* bytes: 255 characters of four */
 
-/* Room for any frame's name as name_format() writes it, with its NUL. */
+/* Room for any legal name as name_format() writes it, with its NUL. */
 #define NAME_TEXT_SIZE (4 * NAME_MAX_LEN + 4)
 
 /* Returns REFUSAL_NONE for a name, else which REFUSAL_NAME_* it is. An empty name
@@ -23,8 +23,9 @@
 enum refusal name_check(const uint8_t *name, size_t len);
 
 /* Writes `name` as one word that is safe in a log line or on a terminal: control
- * characters, backslashes and whatever is not UTF-8 become \xNN. Ends with "..."
- * where `size` is too small; always NUL-terminated. `size` is at least 4. */
+ * characters, backslashes, quotes and whatever is not UTF-8 become \xNN. Needs room for
+ * three bytes more than the text, or else ends with "..."; always NUL-terminated.
+ * `size` is at least 4. */
 void name_format(const uint8_t *name, size_t len, char *text, size_t size);
 
 #endif

@@ -23,7 +23,8 @@ struct policy {
  * connection, which a peer elsewhere could not have got an answer to. */
 bool policy_is_local(const struct address *peer, const struct address *own);
 
-/* Returns REFUSAL_NONE where a peer may ask that while `n_live` nodes are registered. */
+/* Returns REFUSAL_NONE where a peer may ask that while `n_live` nodes are registered.
+ * RELOAD_REQ is for every peer on this host, as it loses nothing. */
 enum refusal policy_check(const struct policy *policy, enum protocol_tag tag, bool local,
                           size_t n_live);
 

@@ -33,6 +33,8 @@ enum refusal {
     REFUSAL_NAME_TAKEN,
     REFUSAL_REGISTRY_FULL,
     REFUSAL_NO_MEMORY,
+
+    REFUSAL_COUNT,
 };
 
 /* What the refusal means, as the end of a sentence for the log; never NULL. */

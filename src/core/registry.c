@@ -7,6 +7,11 @@
 #include <string.h>
 #include <utlist.h>
 
+/* A lookup walks a bucket's chain. Shorter ones than this cost more memory than they
+ * save time (docs/performance.md). */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 6U
+
 _Static_assert(REGISTRY_SEED_SIZE == crypto_shorthash_KEYBYTES, "the seed keys the hash");
 
 static unsigned registry_hash(const struct registry *registry, const void *bytes, size_t len)

@@ -34,14 +34,20 @@ void session_resume(struct session *session, struct registry_node *node)
     session->node = node;
 }
 
+void session_forget_request(struct session *session)
+{
+    free(session->held);
+    session->held = NULL;
+    session->held_len = 0;
+}
+
 void session_deinit(struct session *session, struct session_context *context)
 {
     if (session->node) {
         registry_remove(&context->registry, session->node);
         session->node = NULL;
     }
-    free(session->held);
-    session->held = NULL;
+    session_forget_request(session);
 }
 
 /* Returns the whole length of the request that starts with `bytes`, or 0 as long as

@@ -95,6 +95,9 @@ void session_init(struct session *session, const struct endpoint *peer, bool loc
 /* Makes it the session of a live node that has none. */
 void session_resume(struct session *session, struct registry_node *node);
 
+/* Forgets the request, which has been served and reported; its registration stays. */
+void session_forget_request(struct session *session);
+
 /* Ends it, and unregisters its node. */
 void session_deinit(struct session *session, struct session_context *context);
 

@@ -13,11 +13,20 @@
 #include "system/clock.h"
 
 static void connection_read(struct connection *connection);
-static void connection_send(struct connection *connection);
+static void connection_send_rest(struct connection *connection);
 
 static struct connection *connection_of(struct session *session)
 {
     return (struct connection *)((char *)session - offsetof(struct connection, session));
+}
+
+static void connection_drop_rest(struct connection *connection)
+{
+    if (connection->rest) {
+        listing_unref(connection->rest->listing);
+        free(connection->rest);
+        connection->rest = NULL;
+    }
 }
 
 void connection_free(struct connection *connection)
@@ -33,8 +42,7 @@ void connection_free(struct connection *connection)
     capacity_remove(&server->capacity, connection);
     session_deinit(&connection->session, &server->sessions);
     close(connection->session.fd);
-    listing_unref(connection->listing);
-    free(connection->reply_copy);
+    connection_drop_rest(connection);
     free(connection);
     server_check_drained(server);
 }
@@ -73,7 +81,7 @@ static void on_event(evutil_socket_t fd, short what, void *argument)
         break;
     case CONNECTION_REPLY_HELD_UP:
     case CONNECTION_REPLYING:
-        connection_send(connection);
+        connection_send_rest(connection);
         break;
     case CONNECTION_REGISTERED:
         connection_end_registration(connection);
@@ -110,6 +118,7 @@ static void connection_settle(struct connection *connection)
 {
     struct server *server = connection->server;
     bool waits = connection->unstored;
+    session_forget_request(&connection->session);
     capacity_move(&server->capacity, connection, waits ? CAPACITY_UNSTORED : CAPACITY_KEPT);
     if (waits) {
         store_await(&server->store);
@@ -139,45 +148,48 @@ static void connection_finish_reply(struct connection *connection)
     }
 }
 
-/* Makes what is left of the reply outlive this call. */
-static int connection_keep_reply(struct connection *connection, struct listing *listing)
+/* Makes what is left of a reply outlive this call. Returns 0 or -ENOMEM. */
+static int connection_keep_rest(struct connection *connection, const uint8_t *at, size_t len,
+                                struct listing *listing)
 {
-    if (listing) {
-        connection->listing = listing_ref(listing);
-        return 0;
-    }
-    connection->reply_copy = malloc(connection->reply_len);
-    if (!connection->reply_copy) {
+    struct connection_rest *rest = malloc(sizeof *rest + (listing ? 0 : len));
+    if (!rest) {
         return -ENOMEM;
     }
-    memcpy(connection->reply_copy, connection->reply, connection->reply_len);
-    connection->reply = connection->reply_copy;
+    *rest = (struct connection_rest){.at = at, .len = len};
+    if (listing) {
+        rest->listing = listing_ref(listing);
+    } else {
+        memcpy(rest->copy, at, len);
+        rest->at = rest->copy;
+    }
+    connection->rest = rest;
     return 0;
 }
 
-/* Sends what the socket takes now. Returns 0 when that was all, or a negative errno:
- * -EAGAIN when the peer has to read first. */
-static int send_some(struct connection *connection)
+/* Sends what the socket takes now, and moves on in the bytes. Returns 0 when that was
+ * all, or a negative errno: -EAGAIN when the peer has to read first. */
+static int send_some(int fd, const uint8_t **at, size_t *len)
 {
-    while (connection->reply_len > 0) {
-        ssize_t n =
-            send(connection->session.fd, connection->reply, connection->reply_len, MSG_NOSIGNAL);
+    while (*len > 0) {
+        ssize_t n = send(fd, *at, *len, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR) {
             return errno == EWOULDBLOCK ? -EAGAIN : -errno;
         }
         if (n > 0) {
-            connection->reply += n;
-            connection->reply_len -= (size_t)n;
+            *at += n;
+            *len -= (size_t)n;
         }
     }
     return 0;
 }
 
 /* Goes on with a reply that had to wait. */
-static void connection_send(struct connection *connection)
+static void connection_send_rest(struct connection *connection)
 {
-    int status = send_some(connection);
+    int status = send_some(connection->session.fd, &connection->rest->at, &connection->rest->len);
     if (status == 0) {
+        connection_drop_rest(connection);
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
         connection_free(connection);
@@ -187,31 +199,39 @@ static void connection_send(struct connection *connection)
     }
 }
 
+/* Waits until the peer takes more, or until -delay_write is over. */
+static void connection_wait_to_send(struct connection *connection, unsigned delay_s)
+{
+    struct capacity *capacity = &connection->server->capacity;
+    if (delay_s > 0) {
+        capacity_move(capacity, connection, CAPACITY_KEPT);
+        connection_enter(connection, CONNECTION_REPLY_HELD_UP, 0, delay_s);
+    } else {
+        capacity_move(capacity, connection, queue_for(connection));
+        connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
+    }
+}
+
 /* Starts to send a reply. Only what the socket does not take at once is kept. */
 static void connection_reply(struct connection *connection, const struct session_outcome *outcome)
 {
-    struct server *server = connection->server;
-    unsigned delay_s = server->options->delay_write_s;
+    unsigned delay_s = connection->server->options->delay_write_s;
+    const uint8_t *at = outcome->reply;
+    size_t len = outcome->reply_len;
 
     connection->after_reply = outcome->verdict;
-    connection->reply = outcome->reply;
-    connection->reply_len = outcome->reply_len;
     if (outcome->verdict == SESSION_SHUTDOWN) {
-        server_obey_kill(server);
+        server_obey_kill(connection->server);
     }
-    int status = delay_s ? -EAGAIN : send_some(connection);
+    int status = delay_s > 0 ? -EAGAIN : send_some(connection->session.fd, &at, &len);
     if (status == 0) {
         connection_finish_reply(connection);
-        return;
+    } else if (status == -EAGAIN &&
+               connection_keep_rest(connection, at, len, outcome->listing) == 0) {
+        connection_wait_to_send(connection, delay_s);
+    } else {
+        connection_free(connection);
     }
-    if (status == -EAGAIN && connection_keep_reply(connection, outcome->listing) == 0) {
-        capacity_move(&server->capacity, connection,
-                      delay_s ? CAPACITY_KEPT : queue_for(connection));
-        connection_enter(connection, delay_s ? CONNECTION_REPLY_HELD_UP : CONNECTION_REPLYING,
-                         delay_s ? 0 : EV_WRITE | EV_PERSIST, delay_s);
-        return;
-    }
-    connection_free(connection);
 }
 
 static void connection_wait_for_bytes(struct connection *connection)

@@ -27,25 +27,28 @@ enum connection_state {
     CONNECTION_REGISTERED,    /* carries a node: bytes, or its end, unregister that */
 };
 
+/* What the peer has not taken yet of a reply. */
+struct connection_rest {
+    const uint8_t *at; /* in the listing, or in `copy` */
+    size_t len;
+    struct listing *listing;
+    uint8_t copy[];
+};
+
 struct connection {
     struct session session; /* has the descriptor */
     struct server *server;
-    struct event event; /* the one thing that is waited for */
+    struct event event;           /* the one thing that is waited for */
+    struct connection_rest *rest; /* while a reply waits; else NULL */
     enum connection_state state;
-    bool stored;   /* the watcher has a duplicate */
-    bool unstored; /* it is to have one, but is busy */
+    enum session_verdict after_reply; /* what comes when all of it is sent */
+    bool stored;                      /* the watcher has a duplicate */
+    bool unstored;                    /* it is to have one, but is busy */
 
     /* capacity's own */
     enum capacity_queue queue;
     int64_t started_ms; /* when its time began */
     struct connection *prev, *next;
-
-    /* What is still to be sent, in memory that is the connection's own or a listing's. */
-    enum session_verdict after_reply; /* what comes when all is sent */
-    const uint8_t *reply;
-    size_t reply_len;
-    uint8_t *reply_copy;
-    struct listing *listing;
 };
 
 /* Takes over a descriptor that was accepted, and serves it. Whatever goes wrong ends

@@ -2,6 +2,7 @@
 /* What happens to connections, in words for the log. */
 #include "daemon/report.h"
 
+#include <event2/event_struct.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,82 @@
 
 /* A name's longest text, and some words around it. */
 #define REQUEST_TEXT_SIZE (NAME_TEXT_SIZE + 160)
+
+/* Of one kind, this many lines are written in a window; the rest is counted. */
+#define LINES_A_WINDOW 20
+#define WINDOW_S 10
+
+/* Kinds of lines that peers can provoke: one a refusal, and these. */
+enum report_kind {
+    REPORT_GAVE_WAY = REFUSAL_COUNT,
+    REPORT_FAILED,
+    REPORT_TURNED_AWAY,
+    REPORT_PAUSED,
+    REPORT_KINDS,
+};
+
+static struct {
+    struct event window; /* armed from the first line of a window on */
+    unsigned n_lines[REPORT_KINDS];
+} report;
+
+static const char *kind_text(int kind)
+{
+    switch (kind) {
+    case REPORT_GAVE_WAY:
+        return "unfinished connections closed, because descriptors run short";
+    case REPORT_FAILED:
+        return "connections closed, because the system refused something";
+    case REPORT_TURNED_AWAY:
+        return "peers turned away, out of memory";
+    case REPORT_PAUSED:
+        return "pauses in accepting connections";
+    default:
+        return refusal_text((enum refusal)kind);
+    }
+}
+
+static void report_end_window(void)
+{
+    for (int kind = 0; kind < REPORT_KINDS; kind++) {
+        unsigned n_lines = report.n_lines[kind];
+        if (n_lines > LINES_A_WINDOW) {
+            log_line(LOG_WARNING, "%s%u times more within %d s: %s",
+                     kind < REFUSAL_COUNT ? "refused requests " : "", n_lines - LINES_A_WINDOW,
+                     WINDOW_S, kind_text(kind));
+        }
+        report.n_lines[kind] = 0;
+    }
+}
+
+static void on_window_end(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what, (void)argument;
+    report_end_window();
+}
+
+void report_init(struct event_base *base)
+{
+    evtimer_assign(&report.window, base, on_window_end, NULL);
+}
+
+void report_deinit(void)
+{
+    if (event_initialized(&report.window)) {
+        event_del(&report.window);
+        report_end_window();
+    }
+}
+
+/* Whether a line of that kind is to be written; counts it. */
+static bool report_may_log(int kind)
+{
+    static const struct timeval window = {.tv_sec = WINDOW_S};
+    if (!event_pending(&report.window, EV_TIMEOUT, NULL)) {
+        event_add(&report.window, &window);
+    }
+    return ++report.n_lines[kind] <= LINES_A_WINDOW;
+}
 
 static const char *peer_text(const struct endpoint *peer, char text[PEER_TEXT_SIZE])
 {
@@ -72,6 +149,9 @@ static void report_taken(const struct session *session, const char *request,
 static void report_refusal(const struct session *session, const struct session_outcome *outcome)
 {
     char peer[PEER_TEXT_SIZE], request[REQUEST_TEXT_SIZE] = "a request";
+    if (!report_may_log((int)outcome->refusal)) {
+        return;
+    }
     if (!refused_before_decoding(outcome->refusal)) {
         request_text(&outcome->request, request);
     }
@@ -156,6 +236,9 @@ void report_expired(const struct session *session)
 void report_gave_way(const struct session *session)
 {
     char peer[PEER_TEXT_SIZE];
+    if (!report_may_log(REPORT_GAVE_WAY)) {
+        return;
+    }
     log_line(LOG_WARNING, "descriptors run short: closing the unfinished connection of %s",
              peer_text(&session->peer, peer));
 }
@@ -169,6 +252,9 @@ void report_killed(const struct session *session)
 void report_failed(const struct session *session, const char *what, int error)
 {
     char peer[PEER_TEXT_SIZE];
+    if (!report_may_log(REPORT_FAILED)) {
+        return;
+    }
     log_line(LOG_ERR, "closing the connection of %s: %s: %s", peer_text(&session->peer, peer), what,
              strerror(error));
 }
@@ -176,5 +262,15 @@ void report_failed(const struct session *session, const char *what, int error)
 void report_no_memory(const struct endpoint *peer)
 {
     char text[PEER_TEXT_SIZE];
+    if (!report_may_log(REPORT_TURNED_AWAY)) {
+        return;
+    }
     log_line(LOG_ERR, "turned %s away: out of memory", peer_text(peer, text));
+}
+
+void report_paused(int error)
+{
+    if (report_may_log(REPORT_PAUSED)) {
+        log_line(LOG_WARNING, "cannot accept connections for a moment: %s", strerror(error));
+    }
 }

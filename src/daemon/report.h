@@ -9,10 +9,18 @@
 #ifndef EPMD_DAEMON_REPORT_H
 #define EPMD_DAEMON_REPORT_H
 
+#include <event2/event.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/session.h"
+
+/* Starts to limit how many lines of one kind are written: of the rest of a flood, only
+ * how many there were. Needs a loop for the time when the flood is over. */
+void report_init(struct event_base *base);
+
+/* Stops it, and tells of what has not been told. */
+void report_deinit(void);
 
 /* Tells of the `len` bytes that were read and of what the session made of them. */
 void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
@@ -30,5 +38,6 @@ void report_killed(const struct session *session);
 /* Tells that a peer was turned away because the system refused us something. */
 void report_failed(const struct session *session, const char *what, int error);
 void report_no_memory(const struct endpoint *peer);
+void report_paused(int error);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/listener.h"
+#include "daemon/report.h"
 #include "system/descriptors.h"
 #include "system/keeper.h"
 #include "system/log.h"
@@ -28,7 +29,7 @@ static void on_drained(evutil_socket_t fd, short what, void *argument);
 /* Accepting has failed for lack of something that only time can give back. */
 static void pause_accepting(struct server *server, int error)
 {
-    log_line(LOG_WARNING, "cannot accept connections for a moment: %s", strerror(-error));
+    report_paused(-error);
     for (size_t i = 0; i < server->n_listeners; i++) {
         event_del(&server->listeners[i]);
     }
@@ -238,6 +239,7 @@ static int server_set_up(struct server *server, const struct store_inheritance *
         log_line(LOG_ERR, "cannot set up the event loop: %s", strerror(errno));
         return -ENOMEM;
     }
+    report_init(server->base);
     evtimer_assign(&server->accept_again, server->base, on_accept_again, server);
     evtimer_assign(&server->drained, server->base, on_drained, server);
     store_open(&server->store, server, inheritance);
@@ -306,6 +308,7 @@ void server_deinit(struct server *server)
     server->is_draining = false;
     capacity_close_all(&server->capacity);
     store_close(&server->store);
+    report_deinit();
     session_context_deinit(&server->sessions);
     drop_event(&server->drained);
     drop_event(&server->on_sigterm);

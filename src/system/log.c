@@ -2,12 +2,16 @@
 /* The log: standard error until the daemon has detached, then syslog. */
 #include "system/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#define LINE_SIZE 6144 /* the longest escaped name, and what is said of it */
+#include "system/syslog_socket.h"
+
+#define LINE_SIZE 4096 /* a pipe that is ready takes that much without blocking */
 #define DATE_SIZE 26   /* ctime_r(3) */
 #define BYTES_A_ROW 16
 #define BYTES_SHOWN_MAX 4096
@@ -15,6 +19,7 @@
 static struct {
     enum log_verbosity verbosity;
     bool to_syslog;
+    unsigned n_dropped; /* lines that standard error did not take */
 } log_state;
 
 void log_set_verbosity(enum log_verbosity verbosity)
@@ -24,7 +29,6 @@ void log_set_verbosity(enum log_verbosity verbosity)
 
 void log_use_syslog(void)
 {
-    openlog("epmd", LOG_NDELAY | LOG_PID, LOG_DAEMON);
     log_state.to_syslog = true;
 }
 
@@ -33,23 +37,51 @@ bool log_shows(enum log_verbosity verbosity)
     return verbosity <= log_state.verbosity;
 }
 
-static void log_write(int level, const char *format, va_list arguments)
+/* Returns false where writing would block: somebody has stopped to read a pipe. */
+static bool write_stderr(const char *text)
 {
-    char text[LINE_SIZE];
-    vsnprintf(text, sizeof text, format, arguments);
-    if (log_state.to_syslog) {
-        syslog(level, "epmd: %s", text);
-        if (level > LOG_ERR) {
-            return;
-        }
+    char line[LINE_SIZE], date[DATE_SIZE];
+    struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&pollfd, 1, 0) != 1) {
+        return false;
     }
-    char date[DATE_SIZE];
     time_t now = time(NULL);
     if (!ctime_r(&now, date)) {
         date[0] = '\0';
     }
     date[strcspn(date, "\n")] = '\0';
-    fprintf(stderr, "epmd: %s: %s\n", date, text);
+    int len = snprintf(line, sizeof line, "epmd: %s: %s\n", date, text);
+    if (len >= (int)sizeof line) {
+        len = sizeof line - 1;
+        line[len - 1] = '\n';
+    }
+    return write(STDERR_FILENO, line, (size_t)len) == len;
+}
+
+static void log_to_stderr(const char *text)
+{
+    if (log_state.n_dropped > 0) {
+        char lost[64];
+        snprintf(lost, sizeof lost, "%u lines were lost: nobody read them", log_state.n_dropped);
+        if (write_stderr(lost)) {
+            log_state.n_dropped = 0;
+        }
+    }
+    if (!write_stderr(text)) {
+        log_state.n_dropped++;
+    }
+}
+
+static void log_write(int level, const char *format, va_list arguments)
+{
+    char text[LINE_SIZE];
+    vsnprintf(text, sizeof text, format, arguments);
+    if (log_state.to_syslog) {
+        syslog_socket_send(level, "epmd", text);
+    }
+    if (!log_state.to_syslog || level <= LOG_ERR) {
+        log_to_stderr(text);
+    }
 }
 
 void log_line(int level, const char *format, ...)

@@ -5,6 +5,9 @@
  * A line on standard error is `epmd: `, the date as ctime(3) writes it, `: ` and the
  * text; in syslog it is `epmd: ` and the text, as stock epmd writes them. A level is
  * syslog(3)'s. What -d adds is LOG_DEBUG, in three steps of verbosity.
+ *
+ * Logging never blocks: a line that nobody takes is dropped, and the next one that is
+ * taken tells how many were.
  */
 #ifndef EPMD_SYSTEM_LOG_H
 #define EPMD_SYSTEM_LOG_H
