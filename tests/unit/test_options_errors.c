@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words that are wrong: each is refused, and named in one line that fits. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command_line.h"
+#include "options.h"
+#include "unit.h"
+
+static void assert_error(const char *environment, const char *words, const char *part)
+{
+    const struct command_line *line = command_line_read(environment, words);
+    assert_int_equal(line->status, -EINVAL);
+    assert_non_null(memchr(line->error, '\0', sizeof line->error));
+    assert_null(strchr(line->error, '\n'));
+    if (!strstr(line->error, part)) {
+        fail_msg("%s: %s", words, line->error);
+    }
+}
+
+static void words_that_are_no_option(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"names", "+names", "-",      "--",      "---port",
+                                        "-prt",  "-Port",  "-porte", "-port=1", "-names-",
+                                        "-x",    "-dd",    "~",      "-~"};
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        char line[64], quoted[64];
+        snprintf(quoted, sizeof quoted, "\"%s\"", words[i][0] == '~' ? " " : words[i]);
+        snprintf(line, sizeof line, "-d %s -d", words[i]);
+        assert_error(NULL, line, strcmp(words[i], "-~") == 0 ? "\"- \"" : quoted);
+    }
+    assert_error(NULL, "-names extra", "\"extra\"");
+    assert_error(NULL, "-help extra", "\"extra\"");
+}
+
+/* Not even where 0 would do for a number. */
+static void empty_words(void **state)
+{
+    (void)state;
+    struct options options;
+    char error[OPTIONS_ERROR_SIZE], name[] = "epmd", delay[] = "-delay_accept", empty[] = "";
+    char *option[] = {name, empty, NULL}, *number[] = {name, delay, empty, NULL};
+    assert_int_equal(options_read(2, option, &options, error), -EINVAL);
+    assert_non_null(strstr(error, "\"\""));
+    assert_int_equal(options_read(3, number, &options, error), -EINVAL);
+    assert_non_null(strstr(error, "-delay_accept \"\""));
+}
+
+static void missing_values(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "-port", "-address", "-packet_timeout", "-delay_accept", "-delay_write", "-stop", "--port"};
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        char line[64];
+        assert_error(NULL, words[i], words[i]);
+        snprintf(line, sizeof line, "-d %s", words[i]);
+        assert_error(NULL, line, "missing");
+    }
+}
+
+static void bad_numbers(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"-1",
+                                      "+1",
+                                      "~1",
+                                      "1~",
+                                      "1x",
+                                      "x",
+                                      "0x10",
+                                      "1.5",
+                                      "1e3",
+                                      "~",
+                                      "4294967296",
+                                      "18446744073709551615",
+                                      "18446744073709551617",
+                                      "99999999999999999999999999"};
+    static const char *const words[] = {"-port", "-packet_timeout", "-delay_accept",
+                                        "-delay_write"};
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        for (size_t k = 0; k < LENGTH(bad); k++) {
+            char line[128];
+            snprintf(line, sizeof line, "%s %s", words[i], bad[k]);
+            assert_error(NULL, line, words[i]);
+        }
+    }
+}
+
+static void numbers_out_of_range(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-port 0", "-port \"0\": not a port number, which is 1 to 65535");
+    assert_error(NULL, "-port 65536", "\"65536\"");
+    assert_error(NULL, "--port 70000", "--port \"70000\"");
+    assert_error(NULL, "-packet_timeout 0", "which is 1 to 86400");
+    assert_error(NULL, "-packet_timeout 86401", "\"86401\"");
+    assert_error(NULL, "-delay_accept 86401", "which is 0 to 86400");
+    assert_error(NULL, "-delay_write 86401", "which is 0 to 86400");
+    assert_error(NULL, "-port 0 -port 5000", "\"0\"");
+}
+
+static void bad_addresses(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-address localhost", "-address: \"localhost\" is not");
+    assert_error(NULL, "-address ::1,bad,127.0.0.1", "\"bad\"");
+    assert_error(NULL, "-address ::1;127.0.0.1", "\"::1;127.0.0.1\"");
+    assert_error(NULL, "-address 127.0.0.1:4369", "\"127.0.0.1:4369\"");
+    assert_error(NULL, "-address ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555", "\"ffff:");
+}
+
+static void too_many_addresses(void **state)
+{
+    (void)state;
+    char words[2048] = "-address ";
+    size_t len = strlen(words);
+    for (int i = 0; i <= OPTIONS_ADDRESSES_MAX; i++) {
+        len += (size_t)snprintf(words + len, sizeof words - len, "10.0.0.%d,", i);
+    }
+    assert_error(NULL, words, "-address: more than 64 addresses");
+}
+
+static void bad_environment(void **state)
+{
+    (void)state;
+    static const char *const ports[] = {"", "0", "65536", "-1", "x", "~4369"};
+    for (size_t i = 0; i < LENGTH(ports); i++) {
+        char environment[64];
+        snprintf(environment, sizeof environment, "ERL_EPMD_PORT=%s", ports[i]);
+        assert_error(environment, "", "ERL_EPMD_PORT \"");
+        assert_error(environment, "-names", "ERL_EPMD_PORT \"");
+    }
+    assert_error("ERL_EPMD_ADDRESS=localhost", "", "ERL_EPMD_ADDRESS: \"localhost\"");
+    assert_error("ERL_EPMD_ADDRESS=::1,1.2.3", "-d", "\"1.2.3\"");
+}
+
+static void two_commands(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-names -dump", "-dump: ");
+    assert_error(NULL, "-kill -stop alice", "-stop: ");
+    assert_error(NULL, "-started -version", "-version: ");
+}
+
+static void two_keepers(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-keeper -no_keeper", "-no_keeper");
+    assert_error(NULL, "-systemd -keeper", "-systemd");
+    assert_error(NULL, "-daemon -systemd", "-systemd");
+    assert_error(NULL, "-systemd -no_keeper -daemon", "-systemd");
+}
+
+static void long_words_are_cut(void **state)
+{
+    (void)state;
+    char words[4096] = "-address ";
+    memset(words + 9, 'f', sizeof words - 10);
+    assert_error(NULL, words, "is not an IPv4 or IPv6 address");
+    memset(words, 'x', sizeof words - 1);
+    assert_error(NULL, words, "\"xxx");
+}
+
+static void usage_names_every_option(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"-address LIST",
+                                        "-port NO",
+                                        "-daemon",
+                                        "-relaxed_command_check",
+                                        "-systemd",
+                                        "-keeper",
+                                        "-no_keeper",
+                                        "-reload",
+                                        "-debug, -d",
+                                        "-packet_timeout SECONDS",
+                                        "-delay_accept SECONDS",
+                                        "-delay_write SECONDS",
+                                        "-names",
+                                        "-dump",
+                                        "-started",
+                                        "-kill",
+                                        "-stop NAME",
+                                        "-help, -h",
+                                        "-version",
+                                        "ERL_EPMD_ADDRESS",
+                                        "ERL_EPMD_PORT",
+                                        "ERL_EPMD_RELAXED_COMMAND_CHECK"};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    options_print_usage(out);
+    assert_int_equal(fclose(out), 0);
+    assert_memory_equal(text, "usage: epmd", 11);
+    assert_int_equal(text[len - 1], '\n');
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        if (!strstr(text, words[i])) {
+            fail_msg("%s is not in the usage", words[i]);
+        }
+    }
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_that_are_no_option),
+        cmocka_unit_test(empty_words),
+        cmocka_unit_test(missing_values),
+        cmocka_unit_test(bad_numbers),
+        cmocka_unit_test(numbers_out_of_range),
+        cmocka_unit_test(bad_addresses),
+        cmocka_unit_test(too_many_addresses),
+        cmocka_unit_test(bad_environment),
+        cmocka_unit_test(two_commands),
+        cmocka_unit_test(two_keepers),
+        cmocka_unit_test(long_words_are_cut),
+        cmocka_unit_test(usage_names_every_option),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions with everything behind them but connections. */
+#include "world.h"
+
+#include <stdlib.h>
+
+#include "guarded.h"
+
+const uint8_t world_seed[REGISTRY_SEED_SIZE] = "sixteen bytes..";
+
+static bool has_ended(struct session *session)
+{
+    struct client *client = (struct client *)(void *)session;
+    client->n_asked++;
+    return client->has_ended;
+}
+
+static void end(struct session *session)
+{
+    struct client *client = (struct client *)(void *)session;
+    client->n_ends++;
+    client_close(client);
+}
+
+void world_init(struct world *world)
+{
+    session_context_init(&world->context, WORLD_MAX_LIVE, WORLD_MAX_DEPARTED, world_seed);
+    world->context.hooks = (struct session_hooks){.has_ended = has_ended, .end = end};
+    world->context.port = WORLD_PORT;
+}
+
+void world_deinit(struct world *world)
+{
+    session_context_deinit(&world->context);
+}
+
+void client_open(struct client *client, struct world *world, int fd)
+{
+    static const struct endpoint peer = {.address = {{[15] = 1}}, .port = 40000};
+    *client = (struct client){.world = world};
+    session_init(&client->session, &peer, true, fd);
+}
+
+void client_close(struct client *client)
+{
+    session_deinit(&client->session, &client->world->context);
+}
+
+struct session_outcome client_send_bytes(struct client *client, const uint8_t *bytes, size_t len)
+{
+    struct session_outcome outcome;
+    session_receive(&client->session, &client->world->context, guarded_copy(bytes, len), len,
+                    WORLD_NOW_MS, &outcome);
+    return outcome;
+}
+
+struct session_outcome client_send(struct client *client, const struct request *request)
+{
+    return client_send_bytes(client, request->bytes, request->len);
+}
+
+void client_register(struct client *client, struct world *world, int fd, const char *name)
+{
+    struct protocol_node info = node_info(name);
+    struct request request = request_alive(&info);
+    client_open(client, world, fd);
+    if (client_send(client, &request).verdict != SESSION_REGISTERED) {
+        abort();
+    }
+}
