@@ -11,6 +11,8 @@
 #define PORT_MAX 65535
 #define PACKET_TIMEOUT_DEFAULT_S 60
 #define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
+#define NUMBER_MAX 1000000
+#define MAX_PER_HOST_DEFAULT 128
 #define SEPARATORS ", "
 
 enum option_kind {
@@ -18,6 +20,7 @@ enum option_kind {
     OPTION_COUNT,
     OPTION_PORT,
     OPTION_SECONDS,
+    OPTION_NUMBER,
     OPTION_ADDRESSES,
     OPTION_COMMAND,
 };
@@ -52,6 +55,8 @@ static const struct option option_table[] = {
     {"d", NULL, OPTION_COUNT, MEMBER(debug), 0, NULL},
     {"packet_timeout", "SECONDS", OPTION_SECONDS, MEMBER(packet_timeout_s), 0,
      "time that a request, and its reply, may take (60)"},
+    {"max_per_host", "N", OPTION_NUMBER, MEMBER(max_per_host), 0,
+     "unfinished connections that a remote host may have (128)"},
     {"delay_accept", "SECONDS", OPTION_SECONDS, MEMBER(delay_accept_s), 0,
      "simulate a busy server: let each connection wait"},
     {"delay_write", "SECONDS", OPTION_SECONDS, MEMBER(delay_write_s), 0,
@@ -80,14 +85,14 @@ __attribute__((format(printf, 2, 3))) static int fail(char *error, const char *f
     return -EINVAL;
 }
 
-/* Reads a whole decimal number; strtoul(3) alone would take signs and blanks. */
-static int read_number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
+/* Reads a whole decimal number from 1 on; strtoul(3) alone would take signs and blanks. */
+static int read_number(const char *text, unsigned long max, unsigned long *out)
 {
     if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
         return -EINVAL;
     }
     unsigned long number = strtoul(text, NULL, 10);
-    if (number < min || number > max) {
+    if (number < 1 || number > max) {
         return -ERANGE;
     }
     *out = number;
@@ -97,7 +102,7 @@ static int read_number(const char *text, unsigned long min, unsigned long max, u
 static int read_port(const char *origin, const char *text, uint16_t *out, char *error)
 {
     unsigned long port;
-    if (read_number(text, 1, PORT_MAX, &port) < 0) {
+    if (read_number(text, PORT_MAX, &port) < 0) {
         return fail(error, "%s \"%s\": not a port number, which is 1 to %d", origin, text,
                     PORT_MAX);
     }
@@ -105,15 +110,14 @@ static int read_port(const char *origin, const char *text, uint16_t *out, char *
     return 0;
 }
 
-static int read_seconds(const char *origin, const char *text, unsigned min, unsigned *out,
-                        char *error)
+static int read_unsigned(const char *origin, const char *text, const char *unit, unsigned max,
+                         unsigned *out, char *error)
 {
-    unsigned long seconds;
-    if (read_number(text, min, SECONDS_MAX, &seconds) < 0) {
-        return fail(error, "%s \"%s\": not a number of seconds, which is %u to %d", origin, text,
-                    min, SECONDS_MAX);
+    unsigned long number;
+    if (read_number(text, max, &number) < 0) {
+        return fail(error, "%s \"%s\": not a number%s, which is 1 to %u", origin, text, unit, max);
     }
-    *out = (unsigned)seconds;
+    *out = (unsigned)number;
     return 0;
 }
 
@@ -207,8 +211,10 @@ static int set_option(const struct option *option, const char *word, const char 
     case OPTION_PORT:
         return read_port(word, value, (uint16_t *)(void *)member, error);
     case OPTION_SECONDS:
-        return read_seconds(word, value, option->offset == MEMBER(packet_timeout_s),
-                            (unsigned *)(void *)member, error);
+        return read_unsigned(word, value, " of seconds", SECONDS_MAX, (unsigned *)(void *)member,
+                             error);
+    case OPTION_NUMBER:
+        return read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
     case OPTION_ADDRESSES:
         return read_addresses(word, value, options, error);
     case OPTION_COMMAND:
@@ -275,7 +281,9 @@ static int settle_keeper(struct options *options, char *error)
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[OPTION_COMMAND + 1] = {false};
-    *out = (struct options){.port = PORT_DEFAULT, .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S};
+    *out = (struct options){.port = PORT_DEFAULT,
+                            .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
+                            .max_per_host = MAX_PER_HOST_DEFAULT};
 
     int status = read_arguments(argc, argv, out, given, error);
     if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {

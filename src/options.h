@@ -41,6 +41,7 @@ struct options {
     bool relaxed;   /* -relaxed_command_check */
     unsigned debug; /* how often -d was given */
     unsigned packet_timeout_s;
+    unsigned max_per_host; /* unfinished connections of a remote host */
     unsigned delay_accept_s;
     unsigned delay_write_s;
     size_t n_addresses; /* named ones, without duplicates; 0: all */

@@ -25,6 +25,8 @@ static const char *const texts[] = {
     [REFUSAL_REGISTRY_FULL] =
         "no descriptor is left for one more node; raise the limit of open files",
     [REFUSAL_NO_MEMORY] = "out of memory",
+    [REFUSAL_NO_ROOM] = "no descriptor is left for peers from elsewhere",
+    [REFUSAL_TOO_MANY] = "its host has too many unfinished connections (-max_per_host)",
 };
 
 const char *refusal_text(enum refusal refusal)

@@ -2,7 +2,6 @@
 /* Which node has which name, and which names were known before. */
 #include "core/registry.h"
 
-#include <sodium/crypto_shorthash.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -12,22 +11,16 @@
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U
 
-_Static_assert(REGISTRY_SEED_SIZE == crypto_shorthash_KEYBYTES, "the seed keys the hash");
-
 static unsigned registry_hash(const struct registry *registry, const void *bytes, size_t len)
 {
-    unsigned hash;
-    uint8_t digest[crypto_shorthash_BYTES];
-    crypto_shorthash(digest, bytes, len, registry->seed);
-    memcpy(&hash, digest, sizeof hash);
-    return hash;
+    return (unsigned)hash_keyed(registry->seed, bytes, len);
 }
 
 void registry_init(struct registry *registry, size_t max_live, size_t max_departed,
-                   const uint8_t seed[REGISTRY_SEED_SIZE])
+                   const uint8_t seed[HASH_SEED_SIZE])
 {
     *registry = (struct registry){.max_live = max_live, .max_departed = max_departed};
-    memcpy(registry->seed, seed, REGISTRY_SEED_SIZE);
+    memcpy(registry->seed, seed, HASH_SEED_SIZE);
 }
 
 void registry_deinit(struct registry *registry)

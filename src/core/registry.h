@@ -18,10 +18,10 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "core/hash.h"
 #include "core/protocol.h"
 #include "core/refusal.h"
 
-#define REGISTRY_SEED_SIZE 16
 #define REGISTRY_CREATION_MIN 4 /* what is below tells nodes that they have none */
 
 struct registry_node {
@@ -45,13 +45,13 @@ struct registry {
     size_t n_departed, max_departed;
     uint64_t generation; /* grows with every change of the live names */
     uint64_t n_new_names;
-    uint8_t seed[REGISTRY_SEED_SIZE];
+    uint8_t seed[HASH_SEED_SIZE];
 };
 
 /* Sets up an empty registry for at most `max_live` nodes and `max_departed` names of
  * nodes that left. `seed` is random: hash key, and source of first creations. */
 void registry_init(struct registry *registry, size_t max_live, size_t max_departed,
-                   const uint8_t seed[REGISTRY_SEED_SIZE]);
+                   const uint8_t seed[HASH_SEED_SIZE]);
 
 /* Frees every node. */
 void registry_deinit(struct registry *registry);

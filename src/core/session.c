@@ -9,7 +9,7 @@
 #include "core/wire.h"
 
 void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
-                          const uint8_t seed[REGISTRY_SEED_SIZE])
+                          const uint8_t seed[HASH_SEED_SIZE])
 {
     *context = (struct session_context){0};
     registry_init(&context->registry, max_live, max_departed, seed);

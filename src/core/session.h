@@ -84,7 +84,7 @@ struct session_outcome {
 /* Sets up the shared part; the registry in it starts empty. `max_live`, `max_departed`
  * and `seed` are registry_init()'s. The caller fills in policy, hooks and port. */
 void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
-                          const uint8_t seed[REGISTRY_SEED_SIZE]);
+                          const uint8_t seed[HASH_SEED_SIZE]);
 
 /* Frees what the shared part owns. All sessions have ended before. */
 void session_context_deinit(struct session_context *context);

@@ -3,7 +3,6 @@
 #include "core/snapshot.h"
 
 #include <errno.h>
-#include <sodium/crypto_shorthash.h>
 #include <string.h>
 
 #include "core/wire.h"
@@ -37,12 +36,8 @@ struct record {
 /* Against damage, not against malice: whoever can write there owns the registry. */
 static uint64_t check_of(const uint8_t *bytes, size_t len)
 {
-    static const uint8_t key[crypto_shorthash_KEYBYTES] = {0};
-    uint8_t digest[crypto_shorthash_BYTES];
-    crypto_shorthash(digest, bytes, len, key);
-    struct wire_reader reader;
-    wire_reader_init(&reader, digest, sizeof digest);
-    return wire_read_u64(&reader);
+    static const uint8_t seed[HASH_SEED_SIZE] = {0};
+    return hash_keyed(seed, bytes, len);
 }
 
 void snapshot_encode_header(uint8_t out[SNAPSHOT_HEADER_SIZE], uint64_t start)

@@ -16,6 +16,9 @@
 #define ASKING_MIN ((size_t)8)
 #define ASKING_MAX ((size_t)1024)
 
+/* What slow readers may hold of our memory, counted as if nobody shared a listing. */
+#define WAITING_MAX ((size_t)64 << 20)
+
 static void on_timer(evutil_socket_t fd, short what, void *argument);
 
 /* Returns how many descriptors are open: the lowest free number is taken next. */
@@ -29,31 +32,38 @@ static int count_descriptors(void)
     return lowest_free;
 }
 
-int capacity_init(struct capacity *capacity, struct event_base *base, size_t max_descriptors,
-                  size_t n_inherited, unsigned timeout_s)
+/* How many connections nodes leave to those who ask. */
+static size_t capacity_asking(const struct capacity *capacity)
+{
+    size_t asking = capacity->max_connections / 8;
+    asking = asking < ASKING_MIN ? ASKING_MIN : asking;
+    return asking > ASKING_MAX ? ASKING_MAX : asking;
+}
+
+int capacity_init(struct capacity *capacity, struct event_base *base,
+                  const struct capacity_limits *limits, const uint8_t seed[HASH_SEED_SIZE])
 {
     int n_open = count_descriptors();
     if (n_open < 0) {
         return n_open;
     }
-    size_t taken = (size_t)n_open - n_inherited + DESCRIPTORS_BESIDE;
-    if (max_descriptors < taken + 2 * ASKING_MIN) {
+    size_t taken = (size_t)n_open - limits->n_inherited + DESCRIPTORS_BESIDE;
+    if (limits->max_descriptors < taken + 2 * ASKING_MIN) {
         return -EMFILE;
     }
     *capacity = (struct capacity){
-        .max_connections = max_descriptors - taken,
-        .timeout_ms = (int64_t)timeout_s * 1000,
+        .max_connections = limits->max_descriptors - taken,
+        .timeout_ms = (int64_t)limits->timeout_s * 1000,
     };
+    capacity->for_local = capacity_asking(capacity) / 2;
+    quota_init(&capacity->quota, limits->max_per_host, seed);
     evtimer_assign(&capacity->timer, base, on_timer, capacity);
     return 0;
 }
 
 size_t capacity_max_registered(const struct capacity *capacity)
 {
-    size_t asking = capacity->max_connections / 8;
-    asking = asking < ASKING_MIN ? ASKING_MIN : asking;
-    asking = asking > ASKING_MAX ? ASKING_MAX : asking;
-    return capacity->max_connections - asking;
+    return capacity->max_connections - capacity_asking(capacity);
 }
 
 static struct connection *oldest_unfinished(const struct capacity *capacity)
@@ -102,9 +112,46 @@ bool capacity_evict(struct capacity *capacity)
     return true;
 }
 
-bool capacity_make_room(struct capacity *capacity)
+static bool make_room_for_remote(struct capacity *capacity)
 {
-    return capacity->n_connections < capacity->max_connections || capacity_evict(capacity);
+    if (capacity->n_connections < capacity->max_connections - capacity->for_local) {
+        return true;
+    }
+    if (!capacity->queues[CAPACITY_REMOTE]) {
+        return false;
+    }
+    connection_give_way(capacity->queues[CAPACITY_REMOTE]);
+    return true;
+}
+
+enum refusal capacity_make_room(struct capacity *capacity, const struct listener_peer *peer)
+{
+    bool has_room;
+    if (peer->local) {
+        has_room = capacity->n_connections < capacity->max_connections || capacity_evict(capacity);
+    } else if (quota_allows(&capacity->quota, &peer->peer.address)) {
+        has_room = make_room_for_remote(capacity);
+    } else {
+        return REFUSAL_TOO_MANY;
+    }
+    return has_room ? REFUSAL_NONE : REFUSAL_NO_ROOM;
+}
+
+void capacity_wait_more(struct capacity *capacity, const struct connection *newest, size_t len)
+{
+    capacity->n_waiting += len;
+    while (capacity->n_waiting > WAITING_MAX) {
+        struct connection *oldest = oldest_unfinished(capacity);
+        if (!oldest || oldest == newest) {
+            break;
+        }
+        connection_give_way(oldest);
+    }
+}
+
+void capacity_wait_less(struct capacity *capacity, size_t len)
+{
+    capacity->n_waiting -= len;
 }
 
 bool capacity_is_idle(const struct capacity *capacity)
@@ -118,6 +165,9 @@ static void enqueue(struct capacity *capacity, struct connection *connection,
     connection->queue = queue;
     connection->started_ms = clock_now_ms();
     DL_APPEND(capacity->queues[queue], connection);
+    if (queue == CAPACITY_REMOTE) {
+        quota_take(&capacity->quota, &connection->session.peer.address);
+    }
     bool timed = queue == CAPACITY_REMOTE || queue == CAPACITY_LOCAL;
     if (timed && !event_pending(&capacity->timer, EV_TIMEOUT, NULL)) {
         arm_timer(capacity, connection->started_ms);
@@ -128,6 +178,9 @@ static void enqueue(struct capacity *capacity, struct connection *connection,
 static void dequeue(struct capacity *capacity, struct connection *connection)
 {
     DL_DELETE(capacity->queues[connection->queue], connection);
+    if (connection->queue == CAPACITY_REMOTE) {
+        quota_give_back(&capacity->quota, &connection->session.peer.address);
+    }
     if (capacity_is_idle(capacity)) {
         event_del(&capacity->timer);
     }

@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/refusal.h"
+#include "daemon/listener.h"
+#include "daemon/quota.h"
+
 struct connection;
 
 enum capacity_queue {
@@ -29,22 +33,32 @@ enum capacity_queue {
 struct capacity {
     struct connection *queues[CAPACITY_QUEUES]; /* oldest first */
     size_t n_connections, max_connections;
+    size_t for_local; /* of them, what is kept free of peers from elsewhere */
+    size_t n_waiting; /* bytes of replies that peers have yet to take */
     int64_t timeout_ms;
     struct event timer;
+    struct quota quota; /* of each remote host */
 };
 
-/* Sets up room for the connections that `max_descriptors` leave when the process has
- * opened everything else; `n_inherited` of those that are open are connections already.
- * Unfinished ones get `timeout_s` seconds each. Returns 0 or a negative errno. */
-int capacity_init(struct capacity *capacity, struct event_base *base, size_t max_descriptors,
-                  size_t n_inherited, unsigned timeout_s);
+struct capacity_limits {
+    size_t max_descriptors; /* of the process */
+    size_t n_inherited;     /* of those that are open, how many are connections */
+    unsigned timeout_s;     /* for an unfinished connection */
+    unsigned max_per_host;  /* unfinished connections of a remote host */
+};
+
+/* Sets up room for the connections that the limits leave when the process has opened
+ * everything else. Returns 0 or a negative errno: -EMFILE where that is too few. */
+int capacity_init(struct capacity *capacity, struct event_base *base,
+                  const struct capacity_limits *limits, const uint8_t seed[HASH_SEED_SIZE]);
 
 /* How many nodes may be registered: some descriptors are left for those who ask. */
 size_t capacity_max_registered(const struct capacity *capacity);
 
-/* Makes room for one more connection: if need be, closes the oldest unfinished one.
- * Returns false where there is none to close. */
-bool capacity_make_room(struct capacity *capacity);
+/* Makes room for one more connection with that peer: if need be, closes the oldest
+ * unfinished one; a peer from elsewhere only takes the place of its like. Returns
+ * REFUSAL_NONE, or why it cannot stay. */
+enum refusal capacity_make_room(struct capacity *capacity, const struct listener_peer *peer);
 
 /* Closes the oldest unfinished connection, remote before local. Returns false where
  * there is none. */
@@ -56,6 +70,11 @@ void capacity_add(struct capacity *capacity, struct connection *connection,
                   enum capacity_queue queue);
 void capacity_move(struct capacity *capacity, struct connection *connection,
                    enum capacity_queue queue);
+
+/* Counts bytes of a reply that has to wait, or no longer does. When too many wait, the
+ * oldest unfinished connections give way, but for `newest`, which may not. */
+void capacity_wait_more(struct capacity *capacity, const struct connection *newest, size_t len);
+void capacity_wait_less(struct capacity *capacity, size_t len);
 
 /* Whether no connection is unfinished. */
 bool capacity_is_idle(const struct capacity *capacity);

@@ -23,6 +23,7 @@ static struct connection *connection_of(struct session *session)
 static void connection_drop_rest(struct connection *connection)
 {
     if (connection->rest) {
+        capacity_wait_less(&connection->server->capacity, connection->rest->counted);
         listing_unref(connection->rest->listing);
         free(connection->rest);
         connection->rest = NULL;
@@ -156,7 +157,7 @@ static int connection_keep_rest(struct connection *connection, const uint8_t *at
     if (!rest) {
         return -ENOMEM;
     }
-    *rest = (struct connection_rest){.at = at, .len = len};
+    *rest = (struct connection_rest){.counted = len, .at = at, .len = len};
     if (listing) {
         rest->listing = listing_ref(listing);
     } else {
@@ -164,6 +165,7 @@ static int connection_keep_rest(struct connection *connection, const uint8_t *at
         rest->at = rest->copy;
     }
     connection->rest = rest;
+    capacity_wait_more(&connection->server->capacity, connection, len);
     return 0;
 }
 
@@ -287,7 +289,7 @@ void connection_start(struct server *server, int fd, const struct listener_peer 
     unsigned delay_s = server->options->delay_accept_s;
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection) {
-        report_no_memory(&peer->peer);
+        report_turned_away(&peer->peer, REFUSAL_NO_MEMORY);
         close(fd);
         return;
     }

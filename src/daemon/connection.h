@@ -29,6 +29,7 @@ enum connection_state {
 
 /* What the peer has not taken yet of a reply. */
 struct connection_rest {
+    size_t counted;    /* by capacity */
     const uint8_t *at; /* in the listing, or in `copy` */
     size_t len;
     struct listing *listing;

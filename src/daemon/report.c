@@ -23,7 +23,6 @@
 enum report_kind {
     REPORT_GAVE_WAY = REFUSAL_COUNT,
     REPORT_FAILED,
-    REPORT_TURNED_AWAY,
     REPORT_PAUSED,
     REPORT_KINDS,
 };
@@ -40,8 +39,6 @@ static const char *kind_text(int kind)
         return "unfinished connections closed, because descriptors run short";
     case REPORT_FAILED:
         return "connections closed, because the system refused something";
-    case REPORT_TURNED_AWAY:
-        return "peers turned away, out of memory";
     case REPORT_PAUSED:
         return "pauses in accepting connections";
     default:
@@ -259,13 +256,12 @@ void report_failed(const struct session *session, const char *what, int error)
              strerror(error));
 }
 
-void report_no_memory(const struct endpoint *peer)
+void report_turned_away(const struct endpoint *peer, enum refusal refusal)
 {
     char text[PEER_TEXT_SIZE];
-    if (!report_may_log(REPORT_TURNED_AWAY)) {
-        return;
+    if (report_may_log((int)refusal)) {
+        log_line(LOG_WARNING, "turned %s away: %s", peer_text(peer, text), refusal_text(refusal));
     }
-    log_line(LOG_ERR, "turned %s away: out of memory", peer_text(peer, text));
 }
 
 void report_paused(int error)

@@ -35,9 +35,9 @@ void report_gave_way(const struct session *session);
 /* Tells who ended the daemon. */
 void report_killed(const struct session *session);
 
-/* Tells that a peer was turned away because the system refused us something. */
+/* Tell that a peer was turned away, or that the system refused us something. */
 void report_failed(const struct session *session, const char *what, int error);
-void report_no_memory(const struct endpoint *peer);
+void report_turned_away(const struct endpoint *peer, enum refusal refusal);
 void report_paused(int error);
 
 #endif

@@ -52,6 +52,17 @@ static bool is_shortage(int error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
+static void server_admit(struct server *server, int fd, const struct listener_peer *peer)
+{
+    enum refusal refusal = capacity_make_room(&server->capacity, peer);
+    if (refusal == REFUSAL_NONE) {
+        connection_start(server, fd, peer);
+    } else {
+        report_turned_away(&peer->peer, refusal);
+        close(fd);
+    }
+}
+
 /* Takes one connection a wake-up: another attempt would mostly find nobody waiting. */
 static void on_acceptable(evutil_socket_t fd, short what, void *argument)
 {
@@ -65,10 +76,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *argument)
         }
     } else if (accepted < 0) {
         return; /* nobody waits any more */
-    } else if (capacity_make_room(&server->capacity)) {
-        connection_start(server, accepted, &peer);
     } else {
-        close(accepted);
+        server_admit(server, accepted, &peer);
     }
 }
 
@@ -211,22 +220,26 @@ static int server_watch_signals(struct server *server)
 
 static int server_make_sessions(struct server *server, size_t max_descriptors, size_t n_inherited)
 {
-    uint8_t seed[REGISTRY_SEED_SIZE];
-    int status = capacity_init(&server->capacity, server->base, max_descriptors, n_inherited,
-                               server->options->packet_timeout_s);
+    const struct options *options = server->options;
+    const struct capacity_limits limits = {.max_descriptors = max_descriptors,
+                                           .n_inherited = n_inherited,
+                                           .timeout_s = options->packet_timeout_s,
+                                           .max_per_host = options->max_per_host};
+    uint8_t seed[HASH_SEED_SIZE];
+    randombytes_buf(seed, sizeof seed);
+    int status = capacity_init(&server->capacity, server->base, &limits, seed);
     if (status < 0) {
         log_line(LOG_ERR,
-                 "%zu descriptors are too few to serve anyone; raise the limit of "
-                 "open files (ulimit -n)",
+                 "%zu descriptors are too few to serve anyone; raise the limit of open files "
+                 "(ulimit -n)",
                  max_descriptors);
         return status;
     }
-    randombytes_buf(seed, sizeof seed);
     session_context_init(&server->sessions, capacity_max_registered(&server->capacity),
-                         server->options->debug ? DEPARTED_MAX_DEBUG : DEPARTED_MAX, seed);
-    server->sessions.policy.relaxed = server->options->relaxed;
+                         options->debug ? DEPARTED_MAX_DEBUG : DEPARTED_MAX, seed);
+    server->sessions.policy.relaxed = options->relaxed;
     server->sessions.hooks = connection_hooks;
-    server->sessions.port = server->options->port;
+    server->sessions.port = options->port;
     return 0;
 }
 

@@ -200,7 +200,7 @@ static void require_registry(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint8_t seed[REGISTRY_SEED_SIZE] = "sixteen bytes..";
+    static const uint8_t seed[HASH_SEED_SIZE] = "sixteen bytes..";
     struct script script = {.at = data, .end = data + size};
     session_context_init(&context, MAX_LIVE, MAX_DEPARTED, seed);
     context.hooks = (struct session_hooks){.has_ended = has_ended, .end = end};

@@ -93,7 +93,7 @@ static void numbers_reach_their_limits(void **state)
     assert_int_equal(read_words("-port 005000")->port, 5000);
     assert_int_equal(read_words("-packet_timeout 1")->packet_timeout_s, 1);
     assert_int_equal(read_words("-packet_timeout 86400")->packet_timeout_s, 86400);
-    assert_int_equal(read_words("-delay_accept 0")->delay_accept_s, 0);
+    assert_int_equal(read_words("-delay_accept 1")->delay_accept_s, 1);
     assert_int_equal(read_words("-delay_accept 86400")->delay_accept_s, 86400);
     assert_int_equal(read_words("-delay_write 0")->delay_write_s, 0);
     assert_int_equal(read_words("-delay_write 86400")->delay_write_s, 86400);

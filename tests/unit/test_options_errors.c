@@ -98,8 +98,10 @@ static void numbers_out_of_range(void **state)
     assert_error(NULL, "--port 70000", "--port \"70000\"");
     assert_error(NULL, "-packet_timeout 0", "which is 1 to 86400");
     assert_error(NULL, "-packet_timeout 86401", "\"86401\"");
-    assert_error(NULL, "-delay_accept 86401", "which is 0 to 86400");
-    assert_error(NULL, "-delay_write 86401", "which is 0 to 86400");
+    assert_error(NULL, "-delay_accept 86401", "which is 1 to 86400");
+    assert_error(NULL, "-delay_write 86401", "which is 1 to 86400");
+    assert_error(NULL, "-delay_write 0", "which is 1 to 86400");
+    assert_error(NULL, "-max_per_host 0", "not a number, which is 1 to 1000000");
     assert_error(NULL, "-port 0 -port 5000", "\"0\"");
 }
 

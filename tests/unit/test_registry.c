@@ -248,7 +248,7 @@ static void creation_wraps_to_4(void **state)
 static void first_creation_is_never_below_4(void **state)
 {
     (void)state;
-    static const uint8_t seed[REGISTRY_SEED_SIZE] = {0xdc, 0xed, 0x6a, 0x18};
+    static const uint8_t seed[HASH_SEED_SIZE] = {0xdc, 0xed, 0x6a, 0x18};
     registry_deinit(&registry);
     registry_init(&registry, MAX_LIVE, MAX_DEPARTED, seed);
     uint32_t creation = visit("alice");
@@ -271,7 +271,7 @@ static void forgotten_name_starts_anew(void **state)
 static void first_creations_come_from_the_seed(void **state)
 {
     (void)state;
-    static const uint8_t other_seed[REGISTRY_SEED_SIZE] = "another of them";
+    static const uint8_t other_seed[HASH_SEED_SIZE] = "another of them";
     uint32_t alice = visit("alice"), bob = visit("bob");
     assert_int_not_equal(alice, bob);
     registry_deinit(&registry);

@@ -6,7 +6,7 @@
 
 #include "guarded.h"
 
-const uint8_t world_seed[REGISTRY_SEED_SIZE] = "sixteen bytes..";
+const uint8_t world_seed[HASH_SEED_SIZE] = "sixteen bytes..";
 
 static bool has_ended(struct session *session)
 {

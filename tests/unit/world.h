@@ -15,7 +15,7 @@
 #define WORLD_MAX_DEPARTED 3
 #define WORLD_NOW_MS 123456789
 
-extern const uint8_t world_seed[REGISTRY_SEED_SIZE];
+extern const uint8_t world_seed[HASH_SEED_SIZE];
 
 struct world {
     struct session_context context;
