@@ -95,7 +95,8 @@ static void numbers_reach_their_limits(void **state)
     assert_int_equal(read_words("-packet_timeout 86400")->packet_timeout_s, 86400);
     assert_int_equal(read_words("-delay_accept 1")->delay_accept_s, 1);
     assert_int_equal(read_words("-delay_accept 86400")->delay_accept_s, 86400);
-    assert_int_equal(read_words("-delay_write 0")->delay_write_s, 0);
+    assert_int_equal(read_words("-delay_write 1")->delay_write_s, 1);
+    assert_int_equal(read_words("-max_per_host 1")->max_per_host, 1);
     assert_int_equal(read_words("-delay_write 86400")->delay_write_s, 86400);
 }
 
