@@ -57,8 +57,8 @@ static int state_read_records(struct state *state, uint8_t **out, size_t *len)
 int state_load(struct state *state, struct registry *registry, struct snapshot_report *report)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
-    uint8_t *records;
-    size_t len;
+    uint8_t *records = NULL;
+    size_t len = 0;
     *report = (struct snapshot_report){0};
 
     state->end = memory_file_len(state->fd);
@@ -113,9 +113,10 @@ int state_rewrite(struct state *state, const struct registry *registry)
         buffered.len += snapshot_encode_departed(buffered_room(&buffered), node);
     }
     /* From the oldest on, as they happened; the list's head knows its tail. */
-    node = registry->live ? registry->live->prev : NULL;
-    for (size_t i = 0; i < registry->n_live; i++, node = node->prev) {
+    for (node = registry->live; node;) {
+        node = node->prev;
         buffered.len += snapshot_encode_live(buffered_room(&buffered), node);
+        node = node == registry->live ? NULL : node;
     }
     buffered_flush(&buffered);
     if (buffered.error < 0) {

@@ -243,7 +243,8 @@ static size_t adopt_all(struct store *store, const struct store_inheritance *inh
     for (size_t i = 0; i < inheritance->n_nodes; i++) {
         int fd = inheritance->nodes[i];
         struct known key = {.id = descriptors_socket_id(fd)};
-        struct known *found = bsearch(&key, known, n_known, sizeof *known, compare_known);
+        struct known *found =
+            known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
         if (found && !found->node->owner && connection_adopt(store->server, fd, found->node) == 0) {
             n_adopted++;
         } else {
