@@ -6,10 +6,15 @@ under test and, where it is installed, against stock epmd.
 """
 
 import os
+import signal
 
 import pytest
 
 from harness import OURS, STOCK, Daemon
+
+
+# A shell starts background jobs with SIGINT ignored, and daemons would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def path_of(name):
