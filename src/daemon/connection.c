@@ -95,21 +95,30 @@ static enum capacity_queue queue_for(const struct connection *connection)
     return connection->session.local ? CAPACITY_LOCAL : CAPACITY_REMOTE;
 }
 
-/* Starts to wait for what the state says; the only place that changes the state. */
+/* Starts to wait for an event, unless it does already. Returns 0 or -ENOMEM. */
+static int connection_watch(struct connection *connection, short what, unsigned delay_s)
+{
+    struct event *event = &connection->event;
+    struct timeval delay = {.tv_sec = delay_s};
+
+    if (event_initialized(event)) {
+        if (event_get_events(event) == what && event_pending(event, what, NULL)) {
+            return 0;
+        }
+        event_del(event);
+    }
+    event_assign(event, connection->server->base, connection->session.fd, what, on_event,
+                 connection);
+    return event_add(event, delay_s ? &delay : NULL) < 0 ? -ENOMEM : 0;
+}
+
+/* The only place that changes the state, and what is waited for with it. */
 static void connection_enter(struct connection *connection, enum connection_state state, short what,
                              unsigned delay_s)
 {
-    struct server *server = connection->server;
-    struct timeval delay = {.tv_sec = delay_s};
-
-    if (event_initialized(&connection->event)) {
-        event_del(&connection->event);
-    }
     connection->state = state;
-    event_assign(&connection->event, server->base, connection->session.fd, what, on_event,
-                 connection);
-    if (event_add(&connection->event, delay_s ? &delay : NULL) < 0) {
-        report_failed(&connection->session, "cannot wait for it", ENOMEM);
+    if (connection_watch(connection, what, delay_s) < 0) {
+        report_failed(&connection->session);
         connection_free(connection);
     }
 }
@@ -236,11 +245,21 @@ static void connection_reply(struct connection *connection, const struct session
     }
 }
 
+/* What can fail comes before the reply: a node that was told keeps its name. */
+static void connection_register(struct connection *connection,
+                                const struct session_outcome *outcome)
+{
+    if (connection_watch(connection, EV_READ | EV_PERSIST, 0) < 0) {
+        report_failed(&connection->session);
+        connection_free(connection);
+        return;
+    }
+    connection->unstored = !store_add(&connection->server->store, connection);
+    connection_reply(connection, outcome);
+}
+
 static void connection_wait_for_bytes(struct connection *connection)
 {
-    if (connection->state == CONNECTION_READING && event_initialized(&connection->event)) {
-        return; /* it already does */
-    }
     if (connection->queue == CAPACITY_KEPT) {
         capacity_move(&connection->server->capacity, connection, queue_for(connection));
     }
@@ -273,8 +292,7 @@ static void connection_read(struct connection *connection)
         connection_free(connection);
         break;
     case SESSION_REGISTERED:
-        connection->unstored = !store_add(&server->store, connection);
-        connection_reply(connection, &outcome);
+        connection_register(connection, &outcome);
         break;
     case SESSION_REPLY:
     case SESSION_RELOAD:

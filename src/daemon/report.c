@@ -38,7 +38,7 @@ static const char *kind_text(int kind)
     case REPORT_GAVE_WAY:
         return "unfinished connections closed, because descriptors run short";
     case REPORT_FAILED:
-        return "connections closed, because the system refused something";
+        return "connections closed, out of memory";
     case REPORT_PAUSED:
         return "pauses in accepting connections";
     default:
@@ -246,14 +246,13 @@ void report_killed(const struct session *session)
     log_line(LOG_INFO, "ending, because of a KILL_REQ from %s", peer_text(&session->peer, peer));
 }
 
-void report_failed(const struct session *session, const char *what, int error)
+void report_failed(const struct session *session)
 {
     char peer[PEER_TEXT_SIZE];
-    if (!report_may_log(REPORT_FAILED)) {
-        return;
+    if (report_may_log(REPORT_FAILED)) {
+        log_line(LOG_ERR, "closing the connection of %s: cannot wait for it: out of memory",
+                 peer_text(&session->peer, peer));
     }
-    log_line(LOG_ERR, "closing the connection of %s: %s: %s", peer_text(&session->peer, peer), what,
-             strerror(error));
 }
 
 void report_turned_away(const struct endpoint *peer, enum refusal refusal)

@@ -36,7 +36,7 @@ void report_gave_way(const struct session *session);
 void report_killed(const struct session *session);
 
 /* Tell that a peer was turned away, or that the system refused us something. */
-void report_failed(const struct session *session, const char *what, int error);
+void report_failed(const struct session *session);
 void report_turned_away(const struct endpoint *peer, enum refusal refusal);
 void report_paused(int error);
 
