@@ -27,7 +27,6 @@ WORKERS = 8
 WARM_UP_S = 3
 MEMORY_SLACK = 2 << 20  # bytes: the allocator's arenas and the sanitizer's quarantine
 SANITIZER = {"ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1"}
-CLOSED = (ConnectionError, TimeoutError)
 
 
 def frame(body):
@@ -61,7 +60,7 @@ class Worker(threading.Thread):
                     reply += chunk
             return reply
 
-    def name(self):
+    def pick(self):
         return b"w%d-%d" % (self.number, self.random.randrange(50))
 
     def expect(self, what, holds):
@@ -69,7 +68,7 @@ class Worker(threading.Thread):
             self.wrong.append(what)
 
     def register(self):
-        name, sock = self.name(), self.connect()
+        name, sock = self.pick(), self.connect()
         sock.sendall(alive(name))
         accepted = sock.recv(6)[1:2] == b"\0"
         self.expect(f"registration of {name}", accepted == (name not in self.nodes))
@@ -86,7 +85,7 @@ class Worker(threading.Thread):
             sock.close()
 
     def look_up(self):
-        name = self.name()
+        name = self.pick()
         if name in self.nodes:
             self.expect(f"lookup of {name}", self.ask(frame(b"z" + name))[:2] == b"w\0")
 
@@ -98,14 +97,14 @@ class Worker(threading.Thread):
         self.expect("dump", self.ask(frame(b"d"))[4:])
 
     def garbage(self):
-        with contextlib.suppress(*CLOSED), self.connect() as sock:
+        with contextlib.suppress(OSError), self.connect() as sock:
             sock.sendall(self.random.randbytes(self.random.randrange(1, 4000)))
             sock.shutdown(socket.SHUT_WR)
             sock.recv(65536)
 
     def reset(self):
         with self.connect() as sock:
-            sock.sendall(alive(self.name())[:self.random.randrange(30)])
+            sock.sendall(alive(self.pick())[:self.random.randrange(30)])
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     def flood(self):
@@ -126,7 +125,7 @@ class Worker(threading.Thread):
             action = self.random.choice(actions)
             try:
                 action()
-            except CLOSED as error:
+            except OSError as error:
                 self.wrong.append(f"{action.__name__}: {error!r}")
             self.done[action.__name__] = self.done.get(action.__name__, 0) + 1
         for sock in self.stalled:
