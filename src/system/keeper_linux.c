@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "system/clock.h"
+#include "system/descriptors.h"
 #include "system/notify.h"
 
 #define WATCHDOG_MS 30000
@@ -170,6 +171,9 @@ static bool keeper_receive(struct keeper *keeper)
         n_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(fds, CMSG_DATA(cmsg), n_fds * sizeof(int));
     }
+    if (header.msg_flags & MSG_CTRUNC) {
+        keeper_say(keeper, LOG_ERR, "no more descriptors can be kept: the limit of open files");
+    }
     keeper_take_message(keeper, message, fds, n_fds);
     return true;
 }
@@ -183,14 +187,25 @@ static void export_number(const char *variable, long long number)
     setenv(variable, text, 1);
 }
 
+/* One more than the highest number that a worker may find. */
+static int end_of_numbers(const struct keeper *keeper, int channel)
+{
+    int end = keeper->n_held_numbers;
+    while (end > channel && !keeper->held[end - 1]) {
+        end--;
+    }
+    return end > channel ? end : channel + 1;
+}
+
 /* In the child. Numbers are given in rising order, so none is needed any more when it
  * is given away. */
 static _Noreturn void worker_exec(const struct keeper *keeper, int channel, pid_t keeper_pid)
 {
     int next = NOTIFY_LISTEN_FDS_START;
-    int end = keeper->n_held_numbers > channel ? keeper->n_held_numbers : channel + 1;
+    int end = end_of_numbers(keeper, channel);
     int image = fcntl(keeper->image, F_DUPFD_CLOEXEC, end);
     bool passes = image >= 0;
+    closelog(); /* whatever gets its number now is not to be logged to */
     for (int fd = next; fd < end && passes; fd++) {
         if (fd == channel || (fd < keeper->n_held_numbers && keeper->held[fd])) {
             passes = fd == next ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, next) == next;
@@ -440,6 +455,7 @@ static int keeper_open(struct keeper *keeper)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    descriptors_raise_limit(); /* as its workers do: it holds what they hold */
 
     keeper->path =
         realpath((const char *)getauxval(AT_EXECFN), NULL); /* NOLINT(performance-no-int-to-ptr) */
