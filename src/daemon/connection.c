@@ -11,6 +11,7 @@
 #include "daemon/report.h"
 #include "daemon/server.h"
 #include "system/clock.h"
+#include "system/descriptors.h"
 
 static void connection_read(struct connection *connection);
 static void connection_send_rest(struct connection *connection);
@@ -331,10 +332,24 @@ static bool descriptor_has_ended(int fd)
     return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
+/* The process before may have ended between the two: told the watcher, not the node. */
+static int tell_registered(int fd, const struct registry_node *node)
+{
+    uint8_t reply[PROTOCOL_REPLY_MAX];
+    if (descriptors_socket_has_sent(fd)) {
+        return 0;
+    }
+    size_t len = protocol_encode_alive(reply, node->info.highest, true, node->creation);
+    return send(fd, reply, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EPIPE;
+}
+
 int connection_adopt(struct server *server, int fd, struct registry_node *node)
 {
     struct listener_peer peer;
     int status = descriptor_has_ended(fd) ? -ENOTCONN : listener_identify(fd, &peer);
+    if (status == 0) {
+        status = tell_registered(fd, node);
+    }
     if (status < 0) {
         return status;
     }

@@ -4,6 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/tcp.h>
+#endif
+#include <netinet/in.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -48,4 +52,17 @@ uint64_t descriptors_socket_id(int fd)
     }
 #endif
     return id;
+}
+
+bool descriptors_socket_has_sent(int fd)
+{
+#ifdef __linux__
+    struct tcp_info info = {.tcpi_bytes_sent = 1}; /* older kernels fill in less */
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_bytes_sent > 0 ||
+           info.tcpi_notsent_bytes > 0;
+#else
+    (void)fd;
+    return true;
+#endif
 }

@@ -3,6 +3,7 @@
 #ifndef EPMD_SYSTEM_DESCRIPTORS_H
 #define EPMD_SYSTEM_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,9 @@ int descriptors_fill_standard(void);
 /* A number of a socket that stays the same in other processes, and that no other
  * socket gets while this system runs (SO_COOKIE). Returns 0 where there is none. */
 uint64_t descriptors_socket_id(int fd);
+
+/* Whether anything was ever sent on a TCP connection; true where the system does not
+ * tell. */
+bool descriptors_socket_has_sent(int fd);
 
 #endif
