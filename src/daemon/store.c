@@ -95,6 +95,7 @@ static void store_lose_watcher(struct store *store, const char *why)
     event_del(&store->watchdog);
     close(store->channel);
     store->channel = -1;
+    store->server->sessions.can_reload = false;
 }
 
 static int store_send(struct store *store, const char *message, const int *fds, size_t n_fds)
