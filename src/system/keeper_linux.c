@@ -51,6 +51,7 @@ struct keeper {
     bool *held;       /* by descriptor number */
     int n_held_numbers;
     bool was_ready;
+    bool reload_wanted; /* when no worker could be told */
     int64_t started_ms;  /* the worker */
     int64_t deadline_ms; /* of the state; 0: none */
     int pause_ms;
@@ -111,6 +112,10 @@ static void keeper_become_ready(struct keeper *keeper)
     if (keeper->image_before >= 0) {
         close(keeper->image_before);
         keeper->image_before = -1;
+    }
+    if (keeper->reload_wanted) {
+        keeper->reload_wanted = false;
+        kill(keeper->worker, SIGHUP);
     }
     if (!keeper->was_ready) {
         keeper->was_ready = true;
@@ -310,6 +315,12 @@ static void keeper_plan_start(struct keeper *keeper, int pause_ms)
     keeper->deadline_ms = clock_now_ms() + pause_ms;
 }
 
+/* Whether a signal ended it that was meant to, but came before there was a handler. */
+static bool was_asked_to_end(int status)
+{
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT);
+}
+
 /* Returns the exit status to end with, or -1 to go on. */
 static int keeper_on_worker_end(struct keeper *keeper, int status)
 {
@@ -319,7 +330,7 @@ static int keeper_on_worker_end(struct keeper *keeper, int status)
     close(keeper->channel);
     keeper->channel = -1;
     keeper->worker = -1;
-    if (keeper->state == KEEPER_ENDING) {
+    if (keeper->state == KEEPER_ENDING || was_asked_to_end(status)) {
         return EXIT_SUCCESS;
     }
     if (!keeper->was_ready) {
@@ -354,6 +365,16 @@ static int keeper_reap(struct keeper *keeper)
     return -1;
 }
 
+/* A worker that does not serve yet would die of the signal. */
+static void keeper_reload(struct keeper *keeper)
+{
+    if (keeper->state == KEEPER_SERVING) {
+        kill(keeper->worker, SIGHUP);
+    } else {
+        keeper->reload_wanted = true;
+    }
+}
+
 /* Returns the exit status to end with, or -1 to go on. */
 static int keeper_on_signals(struct keeper *keeper)
 {
@@ -366,9 +387,7 @@ static int keeper_on_signals(struct keeper *keeper)
                 return end;
             }
         } else if (number == SIGHUP) {
-            if (keeper->worker > 0) {
-                kill(keeper->worker, SIGHUP);
-            }
+            keeper_reload(keeper);
         } else if (keeper->worker < 0) {
             return EXIT_SUCCESS;
         } else {
@@ -385,6 +404,10 @@ static void keeper_on_deadline(struct keeper *keeper)
 {
     keeper->deadline_ms = 0;
     if (keeper->state == KEEPER_PAUSING) {
+        if (keeper->reload_wanted) {
+            keeper->reload_wanted = false;
+            keeper_renew_image(keeper);
+        }
         int status = keeper_start_worker(keeper);
         if (status < 0) {
             keeper_say(keeper, LOG_ERR, "cannot start the worker: %s", strerror(-status));
@@ -455,6 +478,7 @@ static int keeper_open(struct keeper *keeper)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN); /* whoever reads the log may leave */
     descriptors_raise_limit(); /* as its workers do: it holds what they hold */
 
     keeper->path =

@@ -5,6 +5,7 @@ Always true here: the worker is the keeper's only child; a process is signalled 
 its own id, and only after it has been seen as such.
 """
 
+import contextlib
 import os
 import signal
 
@@ -33,6 +34,18 @@ class Kept(Daemon):
     def kill_worker(self):
         """Kill the worker and return when another one serves."""
         self.after(self.end_worker())
+
+    @contextlib.contextmanager
+    def gap(self):
+        """While the block runs no worker does, because the keeper is stopped."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            pid = self.end_worker()
+            wait_for(lambda: gone(pid), what="the end of the worker")
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+        self.after(pid)
 
     def after(self, pid):
         """Return when a worker serves that is not this one."""
