@@ -51,7 +51,7 @@ struct keeper {
     bool *held;       /* by descriptor number */
     int n_held_numbers;
     bool was_ready;
-    bool reload_wanted; /* when no worker could be told */
+    bool reload_wanted; /* by a signal that led to no new image yet */
     int64_t started_ms;  /* the worker */
     int64_t deadline_ms; /* of the state; 0: none */
     int pause_ms;
@@ -114,7 +114,6 @@ static void keeper_become_ready(struct keeper *keeper)
         keeper->image_before = -1;
     }
     if (keeper->reload_wanted) {
-        keeper->reload_wanted = false;
         kill(keeper->worker, SIGHUP);
     }
     if (!keeper->was_ready) {
@@ -274,13 +273,18 @@ static const char *end_text(int status, char text[64])
 /* Takes what is now on disk for the next worker, and keeps the old one at hand. */
 static void keeper_renew_image(struct keeper *keeper)
 {
+    keeper->reload_wanted = false;
     int newer = open(keeper->path, O_PATH | O_CLOEXEC);
     if (newer < 0) {
         keeper_say(keeper, LOG_ERR, "cannot open %s: %s; going on with the old one", keeper->path,
                    strerror(errno));
         return;
     }
-    keeper->image_before = keeper->image;
+    if (keeper->image_before < 0) {
+        keeper->image_before = keeper->image;
+    } else {
+        close(keeper->image); /* it has not served yet */
+    }
     keeper->image = newer;
 }
 
@@ -365,13 +369,13 @@ static int keeper_reap(struct keeper *keeper)
     return -1;
 }
 
-/* A worker that does not serve yet would die of the signal. */
+/* A worker that does not serve yet would die of the signal; one that has just died, and
+ * has not been reaped, does not get it. */
 static void keeper_reload(struct keeper *keeper)
 {
+    keeper->reload_wanted = true;
     if (keeper->state == KEEPER_SERVING) {
         kill(keeper->worker, SIGHUP);
-    } else {
-        keeper->reload_wanted = true;
     }
 }
 
@@ -405,7 +409,6 @@ static void keeper_on_deadline(struct keeper *keeper)
     keeper->deadline_ms = 0;
     if (keeper->state == KEEPER_PAUSING) {
         if (keeper->reload_wanted) {
-            keeper->reload_wanted = false;
             keeper_renew_image(keeper);
         }
         int status = keeper_start_worker(keeper);

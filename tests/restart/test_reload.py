@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""-reload and SIGHUP: another program takes over, or does not work and is left.
+
+Always true here: what is replaced is a copy of the binary under test, by rename,
+as a package manager does it.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness import Daemon, run_epmd, wait_for
+from restart.keeping import Kept, ask, view
+from wire.protocol import (NAMES, Node, exchange, found, frame, port2, read_all, registered,
+                           send, state)
+
+BAD = {
+    "garbage": (b"\x7fELF garbage", 0o755, "exit code"),
+    "true": ("/bin/true", 0o755, "exit code 0"),
+    "false": ("/bin/false", 0o755, "exit code 1"),
+    "not-executable": (b"#!/bin/sh\n", 0o644, "Permission denied"),
+    "empty": (b"", 0o755, "exit code"),
+}
+
+
+@pytest.fixture
+def installed(ours, tmp_path):
+    """A daemon whose binary can be replaced."""
+    path = str(tmp_path / "epmd")
+    shutil.copy(ours, path)
+    with Kept(path) as daemon:
+        yield daemon
+
+
+def install(server, content, mode=0o755):
+    """Put bytes, or a copy of a file, in the place of the binary."""
+    fresh = server.binary + ".new"
+    if isinstance(content, bytes):
+        with open(fresh, "wb") as file:
+            file.write(content)
+    else:
+        shutil.copy(content, fresh)
+    os.chmod(fresh, mode)
+    os.rename(fresh, server.binary)
+
+
+
+def compiled(directory, body):
+    """The path of a program with this main function."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler is installed")
+    path = str(directory / "program")
+    subprocess.run(["cc", "-x", "c", "-o", path, "-"], check=True, text=True,
+                   input="#include <stdlib.h>\n#include <unistd.h>\n"
+                         f"int main(void) {{ {body} }}")
+    return path
+
+
+def runs(pid):
+    """The inode of the program that a process runs; None where there is none."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(f"/proc/{pid}/exe").st_ino
+
+
+def sighup(server, ours):
+    os.kill(server.pid, signal.SIGHUP)
+
+
+def request(server, ours):
+    result = run_epmd(ours, "-port", str(server.port), "-reload")
+    assert result.returncode == 0, result
+
+
+@pytest.mark.parametrize("how", [sighup, request])
+def test_the_binary_on_disk_takes_over(installed, ours, how):
+    with Node(installed, b"a", extra=b"e") as a, Node(installed, b"b", kind=72) as b:
+        before = view(installed, b"a", b"b")
+        for _ in range(3):
+            worker = installed.worker()
+            install(installed, ours)
+            how(installed, ours)
+            installed.after(worker)
+            assert runs(installed.worker()) == os.stat(installed.binary).st_ino
+            assert view(installed, b"a", b"b") == before
+        assert [state(node.sock) for node in (a, b)] == ["open", "open"]
+    assert "the worker ended" not in installed.log(), "to be replaced is no failure"
+
+
+def test_signals_in_a_row_lead_to_the_last_binary(installed, ours):
+    """Also those that come while no worker could take them."""
+    with Node(installed, b"a") as node:
+        for _ in range(20):
+            install(installed, ours)
+            os.kill(installed.pid, signal.SIGHUP)
+        wait_for(lambda: runs(installed.worker()) == os.stat(installed.binary).st_ino,
+                 what="the last binary")
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+    assert "does not work" not in installed.log()
+
+
+def test_a_reload_in_a_pause_takes_the_binary_on_disk(installed, ours):
+    """A fixed program is not to wait for the broken one to serve."""
+    with Node(installed, b"a"):
+        with installed.gap():
+            install(installed, ours)
+            os.kill(installed.pid, signal.SIGHUP)
+        wait_for(lambda: runs(installed.worker()) == os.stat(installed.binary).st_ino,
+                 what="the binary on disk")
+        assert exchange(installed, port2(b"a")) == found(b"a")
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_binary_is_left(installed, ours, what):
+    content, mode, reason = BAD[what]
+    with Node(installed, b"a") as node:
+        image = runs(installed.worker())
+        install(installed, content, mode)
+        request(installed, ours)
+        installed.wait_log(f"the new {installed.binary} does not work; going on with the old one")
+        installed.wait_log(reason)
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert runs(installed.worker()) == image
+        install(installed, ours)
+        request(installed, ours)
+        wait_for(lambda: runs(installed.worker()) not in (None, image))
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_missing_binary_is_left(installed, ours):
+    with Node(installed, b"a") as node:
+        worker = installed.worker()
+        os.unlink(installed.binary)
+        request(installed, ours)
+        installed.wait_log("cannot open .*: No such file .*going on with the old one")
+        installed.after(worker)
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_binary_that_crashes_is_left(installed, ours, tmp_path):
+    with Node(installed, b"a") as node:
+        install(installed, compiled(tmp_path, "abort();"))
+        request(installed, ours)
+        installed.wait_log(r"the worker ended: signal 6 \(Aborted\)")
+        installed.wait_log("does not work; going on with the old one")
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_binary_that_hangs_is_left(installed, ours, tmp_path):
+    with Node(installed, b"a") as node:
+        install(installed, compiled(tmp_path, "for (;;) pause();"))
+        request(installed, ours)
+        with ask(installed, NAMES) as waiting:
+            installed.wait_log("the worker hangs; killing it")
+            assert read_all(waiting).endswith(b"name a at port 4711\n")
+        installed.wait_log("does not work; going on with the old one")
+        assert state(node.sock) == "open"
+
+
+def test_a_request_under_way_is_served_before(kept):
+    """Half of it is here: the old worker waits for the rest."""
+    with Node(kept, b"a"), ask(kept, port2(b"a")[:3]) as slow:
+        worker = kept.worker()
+        os.kill(kept.pid, signal.SIGHUP)
+        kept.wait_log("reloading")
+        send(slow, port2(b"a")[3:])
+        assert read_all(slow) == found(b"a")
+        kept.after(worker)
+
+
+def test_no_lookup_is_lost_in_an_upgrade(installed, ours):
+    """Ten upgrades while four clients ask without a pause."""
+    with Node(installed, b"a") as node:
+        stop, answers = threading.Event(), [[] for _ in range(4)]
+
+        def client(mine):
+            while not stop.is_set():
+                mine.append(exchange(installed, port2(b"a")))
+
+        threads = [threading.Thread(target=client, args=(mine,)) for mine in answers]
+        with contextlib.ExitStack() as cleanup:
+            for thread in threads:
+                thread.start()
+                cleanup.callback(thread.join)
+            cleanup.callback(stop.set)
+            for _ in range(10):
+                worker, asked = installed.worker(), sum(map(len, answers))
+                install(installed, ours)
+                request(installed, ours)
+                installed.after(worker)
+                wait_for(lambda: sum(map(len, answers)) > asked + 20)
+        assert {answer for mine in answers for answer in mine} == {found(b"a")}
+        assert state(node.sock) == "open"
+
+
+@pytest.mark.parametrize("options", [[], ["-no_keeper"]], ids=["foreground", "no_keeper"])
+def test_without_a_successor_nothing_is_reloaded(ours, options):
+    with Daemon(ours, *options) as single, Node(single, b"a"):
+        result = run_epmd(ours, "-port", str(single.port), "-reload")
+        assert result.returncode == 1
+        assert registered(single) == [b"a"]
+        assert exchange(single, frame(b"r")) == b"NO"
