@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random deaths of the worker under load, against a model.
+
+One thread registers and lets nodes die, others look up about a thousand times a
+second; the worker is killed at random moments of a fixed sequence. EPMD_LONG=1
+makes it two hundred deaths; without it there are a few.
+"""
+
+import contextlib
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from harness import wait_for
+from wire.protocol import (NOT_FOUND, Node, alive2, connect, exchange, found, port2,
+                           read_all, registered, send, state)
+
+N_KILLS = 200 if os.environ.get("EPMD_LONG") else 8
+SEED = 20260131
+N_STABLE = 200
+LOOKUPS_EACH_SECOND = 1000
+
+
+class Load:
+    """What happens beside the deaths; `stopped` ends it."""
+
+    def __init__(self, server):
+        self.server = server
+        self.random = random.Random(SEED)
+        self.stopped = threading.Event()
+        self.stable = [Node(server, b"stable%d" % i, port=i + 1) for i in range(N_STABLE)]
+        self.changing = {}
+        self.creations = {}
+        self.wrong, self.lost, self.answered = [], [], 0
+        self.n_registered = 0
+        self.unserved = 0
+
+    def look_up(self):
+        """Ask for names that are registered all the time, at a steady pace."""
+        own = random.Random(SEED + threading.get_ident())
+        start, n = time.monotonic(), 0
+        while not self.stopped.is_set():
+            node = own.randrange(N_STABLE)
+            name = b"stable%d" % node
+            self.check(name, ask_patiently(self.server, port2(name)), found(name, port=node + 1))
+            n += 1
+            ahead = start + n / (LOOKUPS_EACH_SECOND / 2) - time.monotonic()
+            if ahead > 0:
+                self.stopped.wait(ahead)
+
+    def check(self, name, reply, expected):
+        if reply == expected:
+            self.answered += 1
+        elif reply == b"":
+            self.lost.append(time.monotonic())
+        else:
+            self.wrong.append((name, reply))
+
+    def change(self):
+        """Let nodes come, die and come back."""
+        while not self.stopped.is_set():
+            name = b"changing%d" % self.random.randrange(300)
+            node = self.changing.pop(name, None)
+            if node:
+                node.close()
+            if not node or self.random.random() < 0.5:
+                self.come(name)
+
+    def come(self, name):
+        """Register until it works: a request that the death meets is lost."""
+        while not self.stopped.is_set():
+            sock = connect(self.server.port)
+            send(sock, alive2(name))
+            reply = b""
+            with contextlib.suppress(ConnectionResetError):
+                reply = sock.recv(16)
+            if reply[:2] == b"v\0" and len(reply) == 6:
+                self.registered_as(name, sock, int.from_bytes(reply[2:], "big"))
+                return
+            sock.close()
+            if reply:
+                self.wrong.append((name, reply))
+                return
+            self.unserved += 1
+
+    def registered_as(self, name, sock, creation):
+        node = Node.__new__(Node)
+        node.name, node.sock, node.reply = name, sock, b"v\0" + creation.to_bytes(4, "big")
+        if self.creations.get(name) == creation:
+            self.wrong.append((name, "the creation of its former life"))
+        self.creations[name] = creation
+        self.changing[name] = node
+        self.n_registered += 1
+
+    def close(self):
+        for node in (*self.stable, *self.changing.values()):
+            node.close()
+
+
+def ask_patiently(server, request):
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with connect(server.port) as sock:
+            send(sock, request)
+            return read_all(sock)
+    return b""
+
+
+@pytest.mark.timeout(900 if N_KILLS > 100 else 60)
+def test_nothing_is_lost_but_what_is_in_flight(kept):
+    load, pauses, kills = Load(kept), random.Random(SEED), []
+    threads = [threading.Thread(target=work)
+               for work in (load.look_up, load.look_up, load.change)]
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(load.close)
+        for thread in threads:
+            thread.start()
+            cleanup.callback(thread.join)
+        cleanup.callback(load.stopped.set)
+        for _ in range(N_KILLS):
+            time.sleep(pauses.random() * 0.3)
+            answered = load.answered
+            kills.append(time.monotonic())
+            kept.kill_worker()
+            wait_for(lambda: load.answered > answered, what="lookups going on")
+        load.stopped.set()
+        for thread in threads:
+            thread.join()
+        check_end(kept, load, kills)
+
+
+def check_end(kept, load, kills):
+    """The registry is the model; what was lost was lost at a death."""
+    assert load.wrong == []
+    near = sum(any(0 <= at - kill < 0.5 for kill in kills) for at in load.lost)
+    assert near == len(load.lost) <= 2 * N_KILLS, "at most one for each client and death"
+    assert load.unserved <= N_KILLS
+    assert load.n_registered > 10 * N_KILLS and load.answered > 50 * N_KILLS
+    expected = sorted([node.name for node in load.stable] + list(load.changing))
+    wait_for(lambda: sorted(registered(kept)) == expected, what="the model")
+    for node in (*load.stable, *load.changing.values()):
+        assert state(node.sock) == "open"
+    for name in set(load.creations) - set(load.changing):
+        assert exchange(kept, port2(name)) == NOT_FOUND
