@@ -236,17 +236,23 @@ static int compare_known(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static struct registry_node *find_known(uint64_t id, const struct known *known, size_t n_known)
+{
+    const struct known key = {.id = id};
+    const struct known *found =
+        n_known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
+    return found ? found->node : NULL;
+}
+
 /* Gives the connections to the nodes that they belong to. Returns how many. */
 static size_t adopt_all(struct store *store, const struct store_inheritance *inheritance,
-                        struct known *known, size_t n_known)
+                        const struct known *known, size_t n_known)
 {
     size_t n_adopted = 0;
     for (size_t i = 0; i < inheritance->n_nodes; i++) {
         int fd = inheritance->nodes[i];
-        struct known key = {.id = descriptors_socket_id(fd)};
-        struct known *found =
-            known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
-        if (found && !found->node->owner && connection_adopt(store->server, fd, found->node) == 0) {
+        struct registry_node *node = find_known(descriptors_socket_id(fd), known, n_known);
+        if (node && !node->owner && connection_adopt(store->server, fd, node) == 0) {
             n_adopted++;
         } else {
             shutdown(fd, SHUT_RDWR);
@@ -295,6 +301,12 @@ void store_restore(struct store *store, const struct store_inheritance *inherita
     struct registry *registry = &store->server->sessions.registry;
     struct snapshot_report report;
     if (store->state.fd < 0 || inheritance->memory < 0) {
+        if (inheritance->n_nodes > 0) {
+            log_line(LOG_WARNING,
+                     "%zu connections were inherited without the state that tells whose they "
+                     "are; they are closed",
+                     inheritance->n_nodes);
+        }
         adopt_all(store, inheritance, NULL, 0);
     } else {
         int status = state_load(&store->state, registry, &report);
