@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A list of networks, as options name them, and who is in it.
+ *
+ * A network has addresses of one family only: ::/0 has every IPv6 address and no IPv4
+ * one, though IPv4 is held in its IPv6-mapped form. An empty list has nobody in it.
+ */
+#ifndef EPMD_CORE_NETWORKS_H
+#define EPMD_CORE_NETWORKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/address.h"
+
+#define NETWORKS_MAX 64
+#define NETWORKS_ERROR_SIZE 224
+
+struct network {
+    struct address base;  /* its bits beyond the prefix are 0 */
+    unsigned prefix_bits; /* of all 128: an IPv4 /24 has 120 */
+};
+
+struct networks {
+    bool any;   /* everybody */
+    bool local; /* peers on this host */
+    bool none;  /* nobody, by name: the word stands alone */
+    size_t n;
+    struct network networks[NETWORKS_MAX];
+};
+
+/* Reads addresses, networks (ADDRESS/PREFIX) and the words `any`, `local` and `none`,
+ * separated by commas or blanks. Returns 0; or -EINVAL, leaves `out` alone, and puts
+ * into `error` what is wrong and what would be right. */
+int networks_parse(const char *text, struct networks *out, char error[NETWORKS_ERROR_SIZE]);
+
+/* Whether a peer of that address, which is on this host or not, is in the list. */
+bool networks_contain(const struct networks *networks, const struct address *address, bool local);
+
+#endif
