@@ -27,6 +27,9 @@ enum refusal {
 
     /* The request is one, but not from this peer, or not now. */
     REFUSAL_NOT_LOCAL,
+    REFUSAL_LOOKUP_NOT_ALLOWED,
+    REFUSAL_NAMES_NOT_ALLOWED,
+    REFUSAL_REGISTER_NOT_ALLOWED,
     REFUSAL_NOT_RELAXED,
     REFUSAL_NODES_ALIVE,
     REFUSAL_NO_SUCCESSOR,

@@ -13,6 +13,7 @@ void session_context_init(struct session_context *context, size_t max_live, size
 {
     *context = (struct session_context){0};
     registry_init(&context->registry, max_live, max_departed, seed);
+    policy_init(&context->policy);
 }
 
 void session_context_deinit(struct session_context *context)
@@ -216,14 +217,43 @@ static void session_serve(struct session *session, struct session_context *conte
     }
 }
 
+static void count_denial(struct session_denials *denials, enum protocol_tag tag)
+{
+    switch (tag) {
+    case PROTOCOL_PORT2_REQ:
+        denials->lookups++;
+        break;
+    case PROTOCOL_NAMES_REQ:
+        denials->names++;
+        break;
+    case PROTOCOL_ALIVE2_REQ:
+        denials->registrations++;
+        break;
+    default:
+        denials->commands++;
+        break;
+    }
+}
+
+/* Whether this peer may ask that, at all and now. */
+static enum refusal session_check(const struct session *session, struct session_context *context,
+                                  enum protocol_tag tag)
+{
+    enum refusal denied = policy_check(&context->policy, tag, &session->peer.address,
+                                       session->local, context->registry.n_live);
+    if (denied != REFUSAL_NONE) {
+        count_denial(&context->denials, tag);
+    }
+    return denied;
+}
+
 static void session_dispatch(struct session *session, struct session_context *context,
                              const uint8_t *frame, size_t len, int64_t now_ms,
                              struct session_outcome *outcome)
 {
     outcome->refusal = protocol_decode(frame, len, &outcome->request);
     if (outcome->refusal != REFUSAL_TAG_UNKNOWN) {
-        enum refusal denied = policy_check(&context->policy, outcome->request.tag, session->local,
-                                           context->registry.n_live);
+        enum refusal denied = session_check(session, context, outcome->request.tag);
         outcome->refusal = denied ? denied : outcome->refusal;
     }
     if (outcome->refusal == REFUSAL_NONE ||

@@ -48,10 +48,17 @@ struct session_listing {
     uint64_t generation;
 };
 
+/* How often the policy has said no since the start. */
+struct session_denials {
+    uint64_t peers; /* that may ask nothing; counted by the caller */
+    uint64_t lookups, names, registrations, commands;
+};
+
 /* What all sessions of an epmd share. */
 struct session_context {
     struct registry registry;
     struct policy policy;
+    struct session_denials denials;
     struct session_hooks hooks;
     bool can_reload; /* a successor would find the registrations */
     uint16_t port;   /* epmd's own, as NAMES and DUMP report it */
@@ -82,7 +89,8 @@ struct session_outcome {
 };
 
 /* Sets up the shared part; the registry in it starts empty. `max_live`, `max_departed`
- * and `seed` are registry_init()'s. The caller fills in policy, hooks and port. */
+ * and `seed` are registry_init()'s. The policy starts as policy_init()'s.
+ * The caller fills in hooks and port. */
 void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
                           const uint8_t seed[HASH_SEED_SIZE]);
 
