@@ -22,6 +22,7 @@ enum option_kind {
     OPTION_SECONDS,
     OPTION_NUMBER,
     OPTION_ADDRESSES,
+    OPTION_NETWORKS,
     OPTION_COMMAND,
 };
 
@@ -46,8 +47,14 @@ static const struct option option_table[] = {
     {"keeper", NULL, OPTION_FLAG, MEMBER(keeper), 0,
      "survive crashes and -reload in the foreground, too, as with -daemon"},
     {"no_keeper", NULL, OPTION_FLAG, MEMBER(no_keeper), 0, "run as one process"},
-    {"relaxed_command_check", NULL, OPTION_FLAG, MEMBER(relaxed), 0,
+    {"relaxed_command_check", NULL, OPTION_FLAG, MEMBER(policy.relaxed), 0,
      "allow -kill while nodes are registered, and -stop"},
+    {"allow_lookup", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_lookup), 0,
+     "who else may look names up: addresses, networks, any, local, none (any)"},
+    {"allow_names", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_names), 0,
+     "who else may list the names (any)"},
+    {"allow_register", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_register), 0,
+     "who else may register nodes, as in containers (local)"},
     {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
      "listen on the sockets that systemd passes, and tell it the state"},
     {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
@@ -75,6 +82,21 @@ static const struct option option_table[] = {
 };
 
 #define N_OPTIONS (sizeof option_table / sizeof *option_table)
+
+/* What gives an option that is not among the words. */
+static const struct {
+    const char *name;
+    const char *option;
+} variable_table[] = {
+    {"ERL_EPMD_ADDRESS", "-address"},
+    {"ERL_EPMD_PORT", "-port"},
+    {"ERL_EPMD_RELAXED_COMMAND_CHECK", "-relaxed_command_check"},
+    {"ERL_EPMD_ALLOW_LOOKUP", "-allow_lookup"},
+    {"ERL_EPMD_ALLOW_NAMES", "-allow_names"},
+    {"ERL_EPMD_ALLOW_REGISTER", "-allow_register"},
+};
+
+#define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
 
 __attribute__((format(printf, 2, 3))) static int fail(char *error, const char *format, ...)
 {
@@ -169,6 +191,12 @@ static int read_addresses(const char *origin, const char *list, struct options *
     return 0;
 }
 
+static int read_networks(const char *origin, const char *list, struct networks *out, char *error)
+{
+    char reason[NETWORKS_ERROR_SIZE];
+    return networks_parse(list, out, reason) < 0 ? fail(error, "%s: %s", origin, reason) : 0;
+}
+
 static const struct option *find_option(const char *word)
 {
     size_t dashes = strncmp(word, "--", 2) == 0 ? 2 : 1;
@@ -217,6 +245,8 @@ static int set_option(const struct option *option, const char *word, const char 
         return read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
     case OPTION_ADDRESSES:
         return read_addresses(word, value, options, error);
+    case OPTION_NETWORKS:
+        return read_networks(word, value, (struct networks *)(void *)member, error);
     case OPTION_COMMAND:
         return set_command(option, word, value, options, error);
     }
@@ -240,27 +270,33 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
         if (status < 0) {
             return status;
         }
-        given[option->kind] = true;
+        given[option - option_table] = true;
     }
     return 0;
 }
 
+/* A command needs only the port: what else is wrong there does not concern it. */
+static bool is_read(const struct option *option, const struct options *options, const char *value)
+{
+    bool means_default = option->kind == OPTION_NETWORKS && *value == '\0';
+    bool concerns = options->command == COMMAND_SERVE || option->kind == OPTION_PORT;
+    return concerns && !means_default;
+}
+
 static int read_environment(struct options *options, const bool given[], char *error)
 {
-    const char *port = getenv("ERL_EPMD_PORT");
-    const char *addresses = getenv("ERL_EPMD_ADDRESS");
-    int status = 0;
-
-    if (port && !given[OPTION_PORT]) {
-        status = read_port("ERL_EPMD_PORT", port, &options->port, error);
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        const struct option *option = find_option(variable_table[i].option);
+        const char *value = getenv(variable_table[i].name);
+        if (!value || given[option - option_table] || !is_read(option, options, value)) {
+            continue;
+        }
+        int status = set_option(option, variable_table[i].name, value, options, error);
+        if (status < 0) {
+            return status;
+        }
     }
-    if (status == 0 && addresses && !given[OPTION_ADDRESSES] && options->command == COMMAND_SERVE) {
-        status = read_addresses("ERL_EPMD_ADDRESS", addresses, options, error);
-    }
-    if (getenv("ERL_EPMD_RELAXED_COMMAND_CHECK")) {
-        options->relaxed = true;
-    }
-    return status;
+    return 0;
 }
 
 /* Who watches over the daemon: our own keeper, the service manager, or nobody. */
@@ -280,10 +316,11 @@ static int settle_keeper(struct options *options, char *error)
 
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
-    bool given[OPTION_COMMAND + 1] = {false};
+    bool given[N_OPTIONS] = {false};
     *out = (struct options){.port = PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
                             .max_per_host = MAX_PER_HOST_DEFAULT};
+    policy_init(&out->policy);
 
     int status = read_arguments(argc, argv, out, given, error);
     if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
@@ -313,6 +350,13 @@ static void print_options(FILE *out, bool commands)
     }
 }
 
+static void print_variables(FILE *out)
+{
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        fprintf(out, "  %-32s as %s\n", variable_table[i].name, variable_table[i].option);
+    }
+}
+
 void options_print_usage(FILE *out)
 {
     fputs("usage: epmd [OPTION ...]            run the Erlang port mapper daemon\n"
@@ -322,7 +366,7 @@ void options_print_usage(FILE *out)
     print_options(out, false);
     fputs("\nCommands:\n", out);
     print_options(out, true);
-    fputs("\nEnvironment: ERL_EPMD_ADDRESS, ERL_EPMD_PORT, ERL_EPMD_RELAXED_COMMAND_CHECK.\n"
-          "See epmd(1).\n",
-          out);
+    fputs("\nEnvironment:\n", out);
+    print_variables(out);
+    fputs("See epmd(1).\n", out);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "core/address.h"
+#include "core/policy.h"
 
 #define OPTIONS_ADDRESSES_MAX 64
 #define OPTIONS_ERROR_SIZE 256
@@ -38,7 +39,7 @@ struct options {
     bool systemd; /* -systemd */
     bool keeper;  /* -keeper, or -daemon without -no_keeper */
     bool no_keeper;
-    bool relaxed;   /* -relaxed_command_check */
+    struct policy policy;
     unsigned debug; /* how often -d was given */
     unsigned packet_timeout_s;
     unsigned max_per_host; /* unfinished connections of a remote host */

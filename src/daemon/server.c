@@ -237,7 +237,7 @@ static int server_make_sessions(struct server *server, size_t max_descriptors, s
     }
     session_context_init(&server->sessions, capacity_max_registered(&server->capacity),
                          options->debug ? DEPARTED_MAX_DEBUG : DEPARTED_MAX, seed);
-    server->sessions.policy.relaxed = options->relaxed;
+    server->sessions.policy = options->policy;
     server->sessions.hooks = connection_hooks;
     server->sessions.port = options->port;
     return 0;
