@@ -17,6 +17,7 @@ static const char *const texts[] = {
     [REFUSAL_NAME_TOO_LONG] = "the name is longer than 255 characters",
     [REFUSAL_EXTRA_TOO_LONG] = "the extra field is longer than 1020 bytes",
     [REFUSAL_NOT_LOCAL] = "only peers on this host may ask that",
+    [REFUSAL_NOTHING_ALLOWED] = "it may ask nothing (-allow_lookup, -allow_names, -allow_register)",
     [REFUSAL_LOOKUP_NOT_ALLOWED] = "lookups are not allowed from there (-allow_lookup)",
     [REFUSAL_NAMES_NOT_ALLOWED] = "names are not listed for peers there (-allow_names)",
     [REFUSAL_REGISTER_NOT_ALLOWED] = "registrations are not allowed from there (-allow_register)",

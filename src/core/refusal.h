@@ -27,6 +27,7 @@ enum refusal {
 
     /* The request is one, but not from this peer, or not now. */
     REFUSAL_NOT_LOCAL,
+    REFUSAL_NOTHING_ALLOWED,
     REFUSAL_LOOKUP_NOT_ALLOWED,
     REFUSAL_NAMES_NOT_ALLOWED,
     REFUSAL_REGISTER_NOT_ALLOWED,

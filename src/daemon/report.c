@@ -269,3 +269,16 @@ void report_paused(int error)
         log_line(LOG_WARNING, "cannot accept connections for a moment: %s", strerror(error));
     }
 }
+
+void report_denials(const struct session_denials *denials)
+{
+    static const struct session_denials none;
+    if (memcmp(denials, &none, sizeof none) != 0) {
+        log_line(LOG_INFO,
+                 "not allowed since the start: %" PRIu64 " peers turned away, %" PRIu64
+                 " lookups, %" PRIu64 " lists of names, %" PRIu64 " registrations, %" PRIu64
+                 " commands",
+                 denials->peers, denials->lookups, denials->names, denials->registrations,
+                 denials->commands);
+    }
+}

@@ -40,4 +40,7 @@ void report_failed(const struct session *session);
 void report_turned_away(const struct endpoint *peer, enum refusal refusal);
 void report_paused(int error);
 
+/* Tells how often the policy said no, if it did. */
+void report_denials(const struct session_denials *denials);
+
 #endif

@@ -52,9 +52,19 @@ static bool is_shortage(int error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
+/* Who may ask nothing is found out before it costs anything or takes anybody's place. */
+static enum refusal check_peer(struct server *server, const struct listener_peer *peer)
+{
+    if (policy_may_ask_anything(&server->sessions.policy, &peer->peer.address, peer->local)) {
+        return capacity_make_room(&server->capacity, peer);
+    }
+    server->sessions.denials.peers++;
+    return REFUSAL_NOTHING_ALLOWED;
+}
+
 static void server_admit(struct server *server, int fd, const struct listener_peer *peer)
 {
-    enum refusal refusal = capacity_make_room(&server->capacity, peer);
+    enum refusal refusal = check_peer(server, peer);
     if (refusal == REFUSAL_NONE) {
         connection_start(server, fd, peer);
     } else {
@@ -347,7 +357,9 @@ void server_announce(struct server *server)
 
 int server_run(struct server *server)
 {
-    return event_base_dispatch(server->base) < 0 ? -EIO : server->exit_status;
+    int status = event_base_dispatch(server->base) < 0 ? -EIO : server->exit_status;
+    report_denials(&server->sessions.denials);
+    return status;
 }
 
 void server_stop(struct server *server)
