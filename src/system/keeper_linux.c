@@ -51,7 +51,7 @@ struct keeper {
     bool *held;       /* by descriptor number */
     int n_held_numbers;
     bool was_ready;
-    bool reload_wanted; /* by a signal that led to no new image yet */
+    bool reload_wanted;  /* by a signal that led to no new image yet */
     int64_t started_ms;  /* the worker */
     int64_t deadline_ms; /* of the state; 0: none */
     int pause_ms;
@@ -481,7 +481,7 @@ static int keeper_open(struct keeper *keeper)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN); /* whoever reads the log may leave */
+    signal(SIGPIPE, SIG_IGN);  /* whoever reads the log may leave */
     descriptors_raise_limit(); /* as its workers do: it holds what they hold */
 
     keeper->path =

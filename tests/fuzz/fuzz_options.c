@@ -12,8 +12,9 @@
 
 #define WORDS_MAX 64
 
-static const char *const variables[] = {"ERL_EPMD_PORT", "ERL_EPMD_ADDRESS",
-                                        "ERL_EPMD_RELAXED_COMMAND_CHECK"};
+static const char *const variables[] = {
+    "ERL_EPMD_PORT",         "ERL_EPMD_ADDRESS",     "ERL_EPMD_RELAXED_COMMAND_CHECK",
+    "ERL_EPMD_ALLOW_LOOKUP", "ERL_EPMD_ALLOW_NAMES", "ERL_EPMD_ALLOW_REGISTER"};
 #define N_VARIABLES (sizeof variables / sizeof *variables)
 
 static int split(char *text, size_t size, char *words[WORDS_MAX])
@@ -59,8 +60,10 @@ static void require_sane(const struct options *options, char *const argv[])
     REQUIRE(options->port > 0);
     REQUIRE(options->packet_timeout_s >= 1 && options->packet_timeout_s <= 86400);
     REQUIRE(options->delay_accept_s <= 86400 && options->delay_write_s <= 86400);
-    REQUIRE(!options->detach || !options->systemd);
-    REQUIRE(!options->keeper || !(options->no_keeper || options->systemd));
+    if (options->command != COMMAND_HELP && options->command != COMMAND_VERSION) {
+        REQUIRE(!options->detach || !options->systemd);
+        REQUIRE(!options->keeper || !(options->no_keeper || options->systemd));
+    }
     REQUIRE(options->n_addresses <= OPTIONS_ADDRESSES_MAX);
     REQUIRE(options->command != COMMAND_STOP || options->stop_name);
     for (size_t i = 1; argv[i]; i++) {

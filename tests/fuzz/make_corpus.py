@@ -153,11 +153,32 @@ ADDRESS = {
     "bytes-6": bytes.fromhex("20010db8000000000000000000000001"),
 }
 
+PEER4, PEER6 = ADDRESS["bytes-mapped"], ADDRESS["bytes-6"]
+NETWORKS = {
+    "any": PEER4 + b"any",
+    "local": PEER4 + b"local",
+    "none": PEER6 + b"none",
+    "none-alone": PEER6 + b"none,any",
+    "network4": PEER4 + b"192.0.2.0/24",
+    "network6": PEER6 + b"2001:db8::/32",
+    "mapped": PEER4 + b"::ffff:192.0.2.0/120",
+    "all4": PEER6 + b"0.0.0.0/0",
+    "all6": PEER4 + b"::/0",
+    "list": PEER4 + b"local, 10.0.0.0/8 fd00::/8,192.0.2.1",
+    "many": PEER4 + b",".join(b"10.0.%d.0/24" % i for i in range(65)),
+    "beyond": PEER4 + b"192.0.2.1/24",
+    "prefix-bad": PEER4 + b"192.0.2.0/33",
+    "wildcard": PEER6 + b"::",
+    "empty": PEER4 + b" , ",
+    "longest": PEER6 + b"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128",
+}
+
 for target, inputs in {
     "protocol": PROTOCOL,
     "session": SESSION,
     "options": OPTIONS,
     "address": ADDRESS,
+    "networks": NETWORKS,
 }.items():
     directory = CORPUS / target
     directory.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,9 @@ static void clear_environment(void)
     unsetenv("ERL_EPMD_ADDRESS");
     unsetenv("ERL_EPMD_PORT");
     unsetenv("ERL_EPMD_RELAXED_COMMAND_CHECK");
+    unsetenv("ERL_EPMD_ALLOW_LOOKUP");
+    unsetenv("ERL_EPMD_ALLOW_NAMES");
+    unsetenv("ERL_EPMD_ALLOW_REGISTER");
 }
 
 /* Splits in place. */

@@ -32,7 +32,7 @@ static void defaults(void **state)
     assert_int_equal(options->port, 4369);
     assert_false(options->detach);
     assert_false(options->systemd);
-    assert_false(options->relaxed);
+    assert_false(options->policy.relaxed);
     assert_int_equal(options->debug, 0);
     assert_int_equal(options->packet_timeout_s, 60);
     assert_int_equal(options->delay_accept_s, 0);
@@ -55,13 +55,13 @@ static void flags_set_their_own_member(void **state)
 {
     (void)state;
     const struct options *options = read_words("-daemon");
-    assert_true(options->detach && !options->systemd && !options->relaxed);
+    assert_true(options->detach && !options->systemd && !options->policy.relaxed);
     options = read_words("-systemd");
-    assert_true(!options->detach && options->systemd && !options->relaxed);
+    assert_true(!options->detach && options->systemd && !options->policy.relaxed);
     options = read_words("-relaxed_command_check");
-    assert_true(!options->detach && !options->systemd && options->relaxed);
+    assert_true(!options->detach && !options->systemd && options->policy.relaxed);
     options = read_words("-daemon -relaxed_command_check -daemon");
-    assert_true(options->detach && !options->systemd && options->relaxed);
+    assert_true(options->detach && !options->systemd && options->policy.relaxed);
 }
 
 static void daemon_has_a_keeper(void **state)
@@ -172,7 +172,7 @@ static void two_dashes_are_as_one(void **state)
     assert_int_equal(options->port, 5000);
     assert_int_equal(options->n_addresses, 1);
     assert_int_equal(options->debug, 1);
-    assert_true(options->relaxed && options->detach);
+    assert_true(options->policy.relaxed && options->detach);
     assert_string_equal(read_words("--stop alice")->stop_name, "alice");
 }
 
@@ -212,8 +212,8 @@ static void environment_gives_defaults(void **state)
     assert_int_equal(read_with("ERL_EPMD_ADDRESS=192.0.2.1,::1", "")->n_addresses, 2);
     assert_int_equal(read_with("ERL_EPMD_ADDRESS=", "")->n_addresses, 0);
     assert_int_equal(read_with("ERL_EPMD_ADDRESS=,~,", "")->n_addresses, 0);
-    assert_true(read_with("ERL_EPMD_RELAXED_COMMAND_CHECK=", "")->relaxed);
-    assert_true(read_with("ERL_EPMD_RELAXED_COMMAND_CHECK=false", "")->relaxed);
+    assert_true(read_with("ERL_EPMD_RELAXED_COMMAND_CHECK=", "")->policy.relaxed);
+    assert_true(read_with("ERL_EPMD_RELAXED_COMMAND_CHECK=false", "")->policy.relaxed);
 }
 
 static void options_win(void **state)

@@ -191,7 +191,13 @@ static void usage_names_every_option(void **state)
                                         "-version",
                                         "ERL_EPMD_ADDRESS",
                                         "ERL_EPMD_PORT",
-                                        "ERL_EPMD_RELAXED_COMMAND_CHECK"};
+                                        "ERL_EPMD_RELAXED_COMMAND_CHECK",
+                                        "-allow_lookup LIST",
+                                        "-allow_names LIST",
+                                        "-allow_register LIST",
+                                        "ERL_EPMD_ALLOW_LOOKUP",
+                                        "ERL_EPMD_ALLOW_NAMES",
+                                        "ERL_EPMD_ALLOW_REGISTER"};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

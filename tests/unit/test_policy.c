@@ -6,8 +6,11 @@
 
 static enum refusal check(enum protocol_tag tag, bool local, bool relaxed, size_t n_live)
 {
-    struct policy policy = {.relaxed = relaxed};
-    return policy_check(&policy, tag, local, n_live);
+    static const struct address peer = {{[10] = 0xff, 0xff, 192, 0, 2, 2}};
+    struct policy policy;
+    policy_init(&policy);
+    policy.relaxed = relaxed;
+    return policy_check(&policy, tag, &peer, local, n_live);
 }
 
 static const size_t n_lives[] = {0, 1, SIZE_MAX};
@@ -28,9 +31,9 @@ static void anyone_may_look_up(void **state)
 static void strangers_may_nothing_else(void **state)
 {
     (void)state;
-    static const enum protocol_tag tags[] = {PROTOCOL_ALIVE2_REQ, PROTOCOL_DUMP_REQ,
-                                             PROTOCOL_KILL_REQ, PROTOCOL_STOP_REQ,
-                                             PROTOCOL_RELOAD_REQ};
+    static const enum protocol_tag tags[] = {PROTOCOL_DUMP_REQ, PROTOCOL_KILL_REQ,
+                                             PROTOCOL_STOP_REQ, PROTOCOL_RELOAD_REQ};
+    assert_int_equal(check(PROTOCOL_ALIVE2_REQ, false, true, 0), REFUSAL_REGISTER_NOT_ALLOWED);
     for (size_t i = 0; i < LENGTH(tags); i++) {
         for (size_t k = 0; k < LENGTH(n_lives); k++) {
             assert_int_equal(check(tags[i], false, false, n_lives[k]), REFUSAL_NOT_LOCAL);

@@ -65,9 +65,9 @@ static void strangers_are_closed(void **state)
     fixture.world.context.policy.relaxed = true;
     fixture.world.context.can_reload = true;
     fixture.asker.session.local = false;
-    assert_closed(ask_alive("carol", 6), REFUSAL_NOT_LOCAL);
-    assert_closed(ask_alive("alice", 6), REFUSAL_NOT_LOCAL);
-    assert_closed(ask_alive("\xff", 6), REFUSAL_NOT_LOCAL);
+    assert_closed(ask_alive("carol", 6), REFUSAL_REGISTER_NOT_ALLOWED);
+    assert_closed(ask_alive("alice", 6), REFUSAL_REGISTER_NOT_ALLOWED);
+    assert_closed(ask_alive("\xff", 6), REFUSAL_REGISTER_NOT_ALLOWED);
     assert_closed(ask_bare('d'), REFUSAL_NOT_LOCAL);
     assert_closed(ask_bare('k'), REFUSAL_NOT_LOCAL);
     assert_closed(ask_bare('r'), REFUSAL_NOT_LOCAL);
