@@ -22,7 +22,7 @@ struct keeper_config {
     char *const *argv;       /* of this process, and so of its workers */
     keeper_log *log;         /* levels are syslog(3)'s */
     int (*on_ready)(void *); /* called once, when a worker serves; its non-zero result
-                                ends keeper and worker */
+                                ends keeper and worker, with EXIT_FAILURE */
     void *argument;          /* of on_ready */
 };
 

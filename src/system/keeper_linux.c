@@ -52,6 +52,7 @@ struct keeper {
     int n_held_numbers;
     bool was_ready;
     bool reload_wanted;  /* by a signal that led to no new image yet */
+    int end_status;      /* what this process is to end with */
     int64_t started_ms;  /* the worker */
     int64_t deadline_ms; /* of the state; 0: none */
     int pause_ms;
@@ -121,6 +122,7 @@ static void keeper_become_ready(struct keeper *keeper)
         if (keeper->config->on_ready(keeper->config->argument) != 0) {
             kill(keeper->worker, SIGTERM);
             keeper->state = KEEPER_ENDING;
+            keeper->end_status = EXIT_FAILURE;
         }
     }
 }
@@ -335,7 +337,7 @@ static int keeper_on_worker_end(struct keeper *keeper, int status)
     keeper->channel = -1;
     keeper->worker = -1;
     if (keeper->state == KEEPER_ENDING || was_asked_to_end(status)) {
-        return EXIT_SUCCESS;
+        return keeper->end_status;
     }
     if (!keeper->was_ready) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
