@@ -24,6 +24,7 @@
 #include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/notify.h"
+#include "system/syslog_socket.h"
 
 #define WATCHDOG_MS 30000
 #define READY_WITHIN_MS 5000 /* of a worker that replaces another */
@@ -211,7 +212,7 @@ static _Noreturn void worker_exec(const struct keeper *keeper, int channel, pid_
     int end = end_of_numbers(keeper, channel);
     int image = fcntl(keeper->image, F_DUPFD_CLOEXEC, end);
     bool passes = image >= 0;
-    closelog(); /* whatever gets its number now is not to be logged to */
+    syslog_socket_close(); /* whatever gets its number now is not to be logged to */
     for (int fd = next; fd < end && passes; fd++) {
         if (fd == channel || (fd < keeper->n_held_numbers && keeper->held[fd])) {
             passes = fd == next ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, next) == next;

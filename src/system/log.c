@@ -29,6 +29,7 @@ void log_set_verbosity(enum log_verbosity verbosity)
 
 void log_use_syslog(void)
 {
+    syslog_socket_open();
     log_state.to_syslog = true;
 }
 

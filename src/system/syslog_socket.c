@@ -2,11 +2,9 @@
 /* The system's log, without ever waiting for it. */
 #include "system/syslog_socket.h"
 
-#include <errno.h>
 #include <paths.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -15,47 +13,35 @@
 
 #define LINE_SIZE 4352 /* the longest line of the log, and what precedes it */
 
+static const struct sockaddr_un logger_address = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
 static struct {
-    int fd;
-    bool is_open;
+    int fd; /* -1: none */
     unsigned n_dropped;
-} logger;
+} logger = {.fd = -1};
 
-static bool logger_open(void)
+void syslog_socket_open(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
-    logger.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (logger.fd < 0) {
-        return false;
+        logger.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     }
-    if (connect(logger.fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        close(logger.fd);
-        return false;
-    }
-    logger.is_open = true;
-    return true;
 }
 
-static bool logger_try(const char *line, size_t len)
+void syslog_socket_close(void)
 {
-    if (!logger.is_open && !logger_open()) {
-        return false;
+    if (logger.fd >= 0) {
+        close(logger.fd);
     }
-    return send(logger.fd, line, len, MSG_NOSIGNAL) >= 0;
+    logger.fd = -1;
 }
 
-/* A logger that was started anew has another socket at the same place. */
+/* Each line finds the logger by its path: one that was started anew has another socket
+ * there, and a process in a sandbox may not connect to it. */
 static bool logger_send(const char *line, size_t len)
 {
-    if (logger_try(line, len)) {
-        return true;
-    }
-    if (!logger.is_open || errno == EAGAIN || errno == ENOBUFS) {
-        return false;
-    }
-    close(logger.fd);
-    logger.is_open = false;
-    return logger_try(line, len);
+    syslog_socket_open();
+    return sendto(logger.fd, line, len, MSG_NOSIGNAL, (const struct sockaddr *)&logger_address,
+                  sizeof logger_address) >= 0;
 }
 
 static bool send_line(int level, const char *prefix, const char *text)
