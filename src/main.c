@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "daemon/lockdown.h"
 #include "daemon/server.h"
 #include "options.h"
 #include "system/descriptors.h"
@@ -36,25 +37,54 @@ static int end_beside(const struct endpoint *in_use)
     return EXIT_FAILURE;
 }
 
-/* Serves in this process. `ready` is for detach_finish(), or -1. */
-static int serve(const struct options *options, int ready)
+/* A start of the daemon: of its worker, of its keeper, or of the one process that it is. */
+struct start {
+    const struct options *options;
+    struct lockdown lockdown;
+    int ready; /* for detach_finish(), or -1 */
+};
+
+/* Lets go of root, and of the terminal, which needs to open a file. */
+static int start_let_go(const struct start *start)
+{
+    int status = lockdown_drop_user(&start->lockdown);
+    if (status < 0) {
+        return status;
+    }
+    status = start->options->detach ? detach_from_terminal() : 0;
+    if (status < 0) {
+        log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
+    }
+    return status;
+}
+
+static int start_finish(const struct start *start)
+{
+    int status = start->ready < 0 ? 0 : detach_finish(start->ready);
+    if (status < 0) {
+        log_line(LOG_ERR, "whoever started this is gone: %s", strerror(-status));
+    }
+    return status;
+}
+
+/* Serves in this process. */
+static int serve(const struct start *start)
 {
     static struct server server;
     struct endpoint in_use;
-    int status = server_init(&server, options, &in_use);
+    int status = server_init(&server, start->options, &in_use);
     if (status == -EADDRINUSE) {
         return end_beside(&in_use);
     }
     if (status < 0) {
         return EXIT_FAILURE;
     }
-    status = options->detach ? detach_from_terminal() : 0;
-    if (status == 0 && ready >= 0) {
-        status = detach_finish(ready);
+    status = start_let_go(start);
+    if (status == 0) {
+        lockdown_enter_worker(&start->lockdown);
+        status = start_finish(start);
     }
-    if (status < 0) {
-        log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
-    } else {
+    if (status == 0) {
         server_announce(&server);
         status = server_run(&server);
     }
@@ -70,22 +100,23 @@ static void log_for_keeper(int level, const char *text)
 /* The worker serves: so the keeper is a daemon, too. */
 static int keeper_on_ready(void *argument)
 {
-    const int *ready = argument;
-    if (*ready < 0) {
-        return 0;
+    const struct start *start = argument;
+    int status = start_let_go(start);
+    if (status < 0) {
+        return status;
     }
-    int status = detach_from_terminal();
-    return status < 0 ? status : detach_finish(*ready);
+    lockdown_enter_keeper(&start->lockdown);
+    return start_finish(start);
 }
 
-static int keep(const struct options *options, char *const argv[], int ready)
+static int keep(struct start *start, char *const argv[])
 {
     const struct keeper_config config = {
-        .argv = argv, .log = log_for_keeper, .on_ready = keeper_on_ready, .argument = &ready};
+        .argv = argv, .log = log_for_keeper, .on_ready = keeper_on_ready, .argument = start};
     int status = keeper_run(&config);
     if (status == -ENOSYS) {
         log_line(LOG_WARNING, "this system has no keeper: registrations end with the process");
-        return serve(options, ready);
+        return serve(start);
     }
     if (status < 0) {
         log_line(LOG_ERR, "the keeper cannot run: %s", strerror(-status));
@@ -94,28 +125,35 @@ static int keep(const struct options *options, char *const argv[], int ready)
     return status;
 }
 
+/* Leaves the process that was started behind, to wait. */
+static int start_detach(struct start *start)
+{
+    closefrom(STDERR_FILENO + 1);
+    int status = detach_start(&start->ready);
+    if (status < 0) {
+        log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
+    }
+    return status;
+}
+
 static int run_daemon(const struct options *options, char *const argv[])
 {
-    int ready = -1;
+    struct start start = {.options = options, .ready = -1};
     bool is_worker = notify_has_keeper();
     log_set_verbosity(options->debug);
     int status = descriptors_fill_standard();
     if (status < 0) {
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
     }
-    if (options->detach && !is_worker) {
-        closefrom(STDERR_FILENO + 1);
-        status = detach_start(&ready);
-        if (status < 0) {
-            log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
-            return EXIT_FAILURE;
-        }
+    if (lockdown_init(&start.lockdown, options, is_worker) < 0 ||
+        (options->detach && !is_worker && start_detach(&start) < 0)) {
+        return EXIT_FAILURE;
     }
     if (options->detach) {
         log_use_syslog();
     }
     bool keeps = options->keeper && !is_worker;
-    return keeps ? keep(options, argv, ready) : serve(options, ready);
+    return keeps ? keep(&start, argv) : serve(&start);
 }
 
 int main(int argc, char *argv[])

@@ -14,6 +14,7 @@
 #define NUMBER_MAX 1000000
 #define MAX_PER_HOST_DEFAULT 128
 #define SEPARATORS ", "
+#define LAYER_SHOWN_MAX 64 /* of a word that is none */
 
 enum option_kind {
     OPTION_FLAG,
@@ -23,6 +24,8 @@ enum option_kind {
     OPTION_NUMBER,
     OPTION_ADDRESSES,
     OPTION_NETWORKS,
+    OPTION_TEXT,
+    OPTION_LAYERS,
     OPTION_COMMAND,
 };
 
@@ -68,6 +71,10 @@ static const struct option option_table[] = {
      "simulate a busy server: let each connection wait"},
     {"delay_write", "SECONDS", OPTION_SECONDS, MEMBER(delay_write_s), 0,
      "simulate a busy server: let each reply wait"},
+    {"user", "NAME", OPTION_TEXT, MEMBER(user), 0,
+     "once it listens, become this user for good; needs root"},
+    {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,
+     "do without these: core, dumpable, privileges, seccomp, or all"},
     {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
     {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
     {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
@@ -79,6 +86,13 @@ static const struct option option_table[] = {
     {"help", NULL, OPTION_COMMAND, 0, COMMAND_HELP, "print this text"},
     {"h", NULL, OPTION_COMMAND, 0, COMMAND_HELP, NULL},
     {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
+};
+
+static const char *const layer_names[SANDBOX_LAYERS] = {
+    [SANDBOX_CORE] = "core",
+    [SANDBOX_DUMPABLE] = "dumpable",
+    [SANDBOX_PRIVILEGES] = "privileges",
+    [SANDBOX_SECCOMP] = "seccomp",
 };
 
 #define N_OPTIONS (sizeof option_table / sizeof *option_table)
@@ -176,13 +190,16 @@ static int read_address(const char *origin, const char *word, size_t len, struct
     return 0;
 }
 
-static int read_addresses(const char *origin, const char *list, struct options *options,
-                          char *error)
+/* Reads one word of a list. */
+typedef int word_reader(const char *origin, const char *word, size_t len, struct options *options,
+                        char *error);
+
+static int read_list(const char *origin, const char *list, word_reader *read_word,
+                     struct options *options, char *error)
 {
-    options->n_addresses = 0;
     for (const char *at = list + strspn(list, SEPARATORS); *at; at += strspn(at, SEPARATORS)) {
         size_t len = strcspn(at, SEPARATORS);
-        int status = read_address(origin, at, len, options, error);
+        int status = read_word(origin, at, len, options, error);
         if (status < 0) {
             return status;
         }
@@ -195,6 +212,39 @@ static int read_networks(const char *origin, const char *list, struct networks *
 {
     char reason[NETWORKS_ERROR_SIZE];
     return networks_parse(list, out, reason) < 0 ? fail(error, "%s: %s", origin, reason) : 0;
+}
+
+static int read_addresses(const char *origin, const char *list, struct options *options,
+                          char *error)
+{
+    options->n_addresses = 0;
+    return read_list(origin, list, read_address, options, error);
+}
+
+/* Adds the layers that one word names. */
+static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
+                      char *error)
+{
+    bool all = len == strlen("all") && memcmp(word, "all", len) == 0;
+    bool known = all;
+    for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+        if (all || (len == strlen(layer_names[i]) && memcmp(word, layer_names[i], len) == 0)) {
+            options->no_sandbox[i] = true;
+            known = true;
+        }
+    }
+    if (!known) {
+        return fail(error,
+                    "%s: \"%.*s\" is no layer of the sandbox, which are core, dumpable, "
+                    "privileges, seccomp; or all",
+                    origin, len < LAYER_SHOWN_MAX ? (int)len : LAYER_SHOWN_MAX, word);
+    }
+    return 0;
+}
+
+const char *options_layer_name(enum sandbox_layer layer)
+{
+    return layer_names[layer];
 }
 
 static const struct option *find_option(const char *word)
@@ -247,6 +297,11 @@ static int set_option(const struct option *option, const char *word, const char 
         return read_addresses(word, value, options, error);
     case OPTION_NETWORKS:
         return read_networks(word, value, (struct networks *)(void *)member, error);
+    case OPTION_TEXT:
+        *(const char **)(void *)member = value;
+        return 0;
+    case OPTION_LAYERS:
+        return read_list(word, value, read_layer, options, error);
     case OPTION_COMMAND:
         return set_command(option, word, value, options, error);
     }

@@ -15,6 +15,7 @@
 
 #include "core/address.h"
 #include "core/policy.h"
+#include "system/sandbox.h"
 
 #define OPTIONS_ADDRESSES_MAX 64
 #define OPTIONS_ERROR_SIZE 256
@@ -45,13 +46,18 @@ struct options {
     unsigned max_per_host; /* unfinished connections of a remote host */
     unsigned delay_accept_s;
     unsigned delay_write_s;
-    size_t n_addresses; /* named ones, without duplicates; 0: all */
+    const char *user;                /* -user's; lies in the argument vector; NULL: stay */
+    bool no_sandbox[SANDBOX_LAYERS]; /* the layers to do without */
+    size_t n_addresses;              /* named ones, without duplicates; 0: all */
     struct address addresses[OPTIONS_ADDRESSES_MAX];
 };
 
 /* Reads arguments and environment. Returns 0; or -EINVAL, and one line in `error`
  * that names the word which is wrong and says what would be right. */
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE]);
+
+/* The word that stands for a layer of the sandbox. */
+const char *options_layer_name(enum sandbox_layer layer);
 
 /* Writes how epmd is called, all options with a line each. */
 void options_print_usage(FILE *out);

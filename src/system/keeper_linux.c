@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -504,7 +503,6 @@ int keeper_run(const struct keeper_config *config)
 {
     struct keeper keeper = {
         .config = config, .worker = -1, .channel = -1, .image = -1, .image_before = -1};
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     int status = keeper_open(&keeper);
     if (status == 0) {
         status = keeper_start_worker(&keeper);

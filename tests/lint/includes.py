@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "main": {"options", "daemon", "client", "system", "core"},
     "daemon": {"options", "system", "core"},
     "client": {"options", "system", "core"},
-    "options": {"core"},
+    "options": {"system", "core"},
     "system": set(),
     "core": set(),
 }

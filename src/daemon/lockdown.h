@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this process gives up before it serves: another user's rights (-user), and the
+ * sandbox's layers (-no_sandbox). What is refused is logged. A layer that cannot be had
+ * is done without; a user that cannot be had is not.
+ */
+#ifndef EPMD_DAEMON_LOCKDOWN_H
+#define EPMD_DAEMON_LOCKDOWN_H
+
+#include <stdbool.h>
+
+#include "options.h"
+#include "system/user.h"
+
+struct lockdown {
+    const struct options *options;
+    bool changes_user;
+    struct user user;
+};
+
+/* Looks up whom to become, while there is somebody to be told that it is impossible.
+ * `options` must outlive the lockdown. Returns 0 or a negative errno. */
+int lockdown_init(struct lockdown *lockdown, const struct options *options, bool is_worker);
+
+/* Becomes the user. Returns 0 or a negative errno: then the process must not go on. */
+int lockdown_drop_user(const struct lockdown *lockdown);
+
+/* Enters the sandbox: of a keeper, which has to start workers, all layers but the filter. */
+void lockdown_enter_worker(const struct lockdown *lockdown);
+void lockdown_enter_keeper(const struct lockdown *lockdown);
+
+#endif

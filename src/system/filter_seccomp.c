@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls that a worker needs, with libseccomp. */
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "system/filter.h"
+
+/* By name: a name that this libseccomp or this architecture lacks is passed over. */
+static const char *const allowed[] = {
+    /* the loop */
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "clock_gettime",
+    "clock_gettime64",
+    "gettimeofday",
+    "time",
+    /* connections */
+    "accept4",
+    "recv",
+    "recvfrom",
+    "send",
+    "getsockname",
+    "getsockopt",
+    "shutdown",
+    "close",
+    /* the watcher and the state */
+    "poll",
+    "ppoll",
+    "ppoll_time64",
+    "pwrite64",
+    "fallocate",
+    /* the log on standard error; the pipe of libevent's signals */
+    "read",
+    "write",
+    "writev",
+    "getpid",
+    /* the allocator */
+    "brk",
+    "mremap",
+    "munmap",
+    "madvise",
+    /* signals, abort(3) and the end */
+    "gettid",
+    "restart_syscall",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigreturn",
+    "exit",
+    "exit_group",
+};
+
+struct condition {
+    const char *name;
+    unsigned n;
+    struct scmp_arg_cmp arguments[2];
+};
+
+/* Returns 0 also for a call that this architecture does not have. */
+static int allow(scmp_filter_ctx filter, const struct condition *condition)
+{
+    int call = seccomp_syscall_resolve_name(condition->name);
+    if (call == __NR_SCMP_ERROR) {
+        return 0;
+    }
+    int status =
+        seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, condition->n, condition->arguments);
+    return status == -EDOM ? 0 : status;
+}
+
+static int allow_always(scmp_filter_ctx filter)
+{
+    int status = 0;
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed && status == 0; i++) {
+        status = allow(filter, &(struct condition){.name = allowed[i]});
+    }
+    return status;
+}
+
+/* Sockets come from accept4(2) alone, and so connect(2) is missing: an accepted one could
+ * be taken apart and connected to anywhere. MSG_FASTOPEN would connect as well. The log's
+ * socket and the service manager's are open; a datagram needs no connection. */
+static int allow_conditionally(scmp_filter_ctx filter)
+{
+    const struct condition conditions[] = {
+        {"sendto", 1, {{3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0}}},
+        {"sendmsg", 1, {{2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0}}},
+        {"mmap",
+         2,
+         {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
+          {3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS}}},
+        {"mmap2",
+         2,
+         {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
+          {3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS}}},
+        {"mprotect", 1, {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}},
+        {"tgkill", 1, {{0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0}}},
+        {"tkill", 1, {{0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0}}},
+    };
+    int status = 0;
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions && status == 0; i++) {
+        status = allow(filter, &conditions[i]);
+    }
+    return status;
+}
+
+static int set_attributes(scmp_filter_ctx filter)
+{
+    /* A layer of its own; and the kernel's errno instead of ECANCELED. */
+    int status = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+    if (status == 0) {
+        status = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+    }
+    /* Older kernels slow a filtered process down, lest foreign code that it interprets
+     * reads all of its memory: there is none. Where that cannot be had it is slower. */
+    (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    return status;
+}
+
+int filter_enter(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter) {
+        return -ENOMEM;
+    }
+    tzset(); /* which opens a file; the log's dates need what is in it */
+    int status = set_attributes(filter);
+    if (status == 0) {
+        status = allow_always(filter);
+    }
+    if (status == 0) {
+        status = allow_conditionally(filter);
+    }
+    if (status == 0) {
+        status = seccomp_load(filter);
+    }
+    seccomp_release(filter);
+    return status;
+}
