@@ -25,8 +25,22 @@ if not os.access(STOCK, os.X_OK):
     STOCK = None
 
 CLONE_NEWNET = 0x40000000
+CAP_SYS_PTRACE = 19
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, TCP_LISTEN = 4, 20, 0x301, 10
 SANITIZER = re.compile(r"(Sanitizer:|runtime error:).*")
+
+
+def may_look_into_any_process():
+    """Whether this process sees others' descriptors, also of those that are not dumpable."""
+    with open("/proc/self/status") as lines:
+        effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    return bool(effective >> CAP_SYS_PTRACE & 1)
+
+
+def visible(binary):
+    """The options with which a daemon lets this process see its descriptors in /proc."""
+    hides = kind_of(binary) == "ours" and not may_look_into_any_process()
+    return ["-no_sandbox", "dumpable"] if hides else []
 
 
 def kind_of(binary):
@@ -175,7 +189,8 @@ class Daemon:
 
     def command(self):
         address = ["-address", ",".join(self.addresses)] if self.addresses else []
-        return [*self.wrapper, self.binary, "-port", str(self.port), *address, *self.options]
+        return [*self.wrapper, self.binary, "-port", str(self.port), *address,
+                *visible(self.binary), *self.options]
 
     def start(self, reachable=True):
         """Start in the foreground; return when a connection has been accepted.

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 
-from harness import free_port, listeners, run_epmd, wait_for
+from harness import free_port, listeners, run_epmd, visible, wait_for
 
 
 class Fake:
@@ -94,7 +94,8 @@ class Detached:
 
     def __init__(self, binary, *options, env=None, wrapper=()):
         self.port = free_port()
-        self._command = [*wrapper, binary, "-daemon", "-port", str(self.port), *options]
+        self._command = [*wrapper, binary, "-daemon", "-port", str(self.port), *visible(binary),
+                         *options]
         self._env = env
         self.result = None
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from cli.servers import Detached, Fake, descriptors, end_all, holders, started_for
-from harness import Daemon, free_port, run_epmd, wait_for
+from harness import Daemon, free_port, run_epmd, visible, wait_for
 from wire import namespaces
 from wire.protocol import NAMES, Node, exchange, names_reply
 
@@ -40,7 +40,7 @@ def test_a_detached_daemon_keeps_none_of_the_callers_descriptors(ours, tmp_path)
     with open(tmp_path / "callers", "w") as file:
         os.set_inheritable(file.fileno(), True)
         port = free_port()
-        run_epmd(ours, "-daemon", "-port", str(port), close_fds=False)
+        run_epmd(ours, "-daemon", "-port", str(port), *visible(ours), close_fds=False)
         try:
             assert all(file.name not in descriptors(pid) for pid in holders(port))
         finally:
@@ -63,7 +63,7 @@ def test_detaching_twice_is_silent(binary, detached):
 def test_detaching_many_times_at_once_leaves_one(ours):
     port, results = free_port(), []
     threads = [threading.Thread(target=lambda: results.append(
-        run_epmd(ours, "-daemon", "-port", str(port)))) for _ in range(8)]
+        run_epmd(ours, "-daemon", "-port", str(port), *visible(ours)))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
