@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The locked worker: what the kernel says of it, and that nothing misses what it gave up.
+
+That each forbidden call is refused is shown by tests/unit/test_sandbox_refuses.c.
+"""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from cli.servers import Detached, holders
+from cli.test_daemon import Syslog
+from harness import (OURS, ROOT, Daemon, free_port, may_look_into_any_process, run_epmd, visible,
+                     wait_for)
+from wire import namespaces
+from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2
+
+OPTIMISED = os.environ.get("EPMD_OPTIMISED", os.path.join(ROOT, "build", "epmd"))
+NOBODY = pwd.getpwnam("nobody")
+AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
+LAYERS = ["core", "dumpable", "privileges", "seccomp"]
+
+IS_ROOT = os.geteuid() == 0 and may_look_into_any_process()
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+
+
+@pytest.fixture(scope="module")
+def filtered():
+    """A binary with the filter, which a build with sanitizers leaves out."""
+    for path in (OURS, OPTIMISED):
+        if os.access(path, os.X_OK):
+            with Daemon(path, "-d") as daemon:
+                daemon.wait_log("listening")
+                if "without its layer seccomp" not in daemon.log():
+                    return path
+    pytest.skip("no binary here is built with the system call filter")
+
+
+def status(pid):
+    """The lines of /proc/PID/status, by name."""
+    with open(f"/proc/{pid}/status") as lines:
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def core_limit(pid):
+    with open(f"/proc/{pid}/limits") as lines:
+        line, = (line for line in lines if line.startswith("Max core file size"))
+        return line.split()[4:6]
+
+
+def is_dumpable(pid):
+    """The files in /proc of a process that is not are root's, except where it is root's itself."""
+    return os.stat(f"/proc/{pid}/environ").st_uid == int(status(pid)["Uid"].split()[0])
+
+
+def ids(pid):
+    now = status(pid)
+    return now["Uid"].split(), now["Gid"].split(), now["Groups"].split()
+
+
+ONLY_NOBODY = ([str(NOBODY.pw_uid)] * 4, [str(NOBODY.pw_gid)] * 4, [])
+
+
+def keeper_and_worker(port):
+    """Their process ids, once there are both."""
+    def both():
+        pids = holders(port)
+        with contextlib.suppress(FileNotFoundError):
+            return [(int(status(pid)["PPid"]), pid) for pid in pids
+                    if int(status(pid)["PPid"]) in pids]
+    pair, = wait_for(both, what="a keeper and its worker")
+    return pair
+
+
+def test_all_layers_are_on_by_default(filtered):
+    with Daemon(filtered) as daemon:
+        now = status(daemon.pid)
+        assert (now["Seccomp"], now["NoNewPrivs"]) == ("2", "1")
+        assert core_limit(daemon.pid) == ["0", "0"]
+
+
+@pytest.mark.parametrize("word, seccomp, privileges, core", [
+    ("seccomp", "0", "1", "0"), ("privileges", "2", "0", "0"), ("core", "2", "1", "4096"),
+    ("dumpable", "2", "1", "0"), ("seccomp,privileges", "0", "0", "0"), ("all", "0", "0", "4096"),
+    ("core dumpable privileges seccomp", "0", "0", "4096"), ("", "2", "1", "0")])
+@needs_root
+def test_each_layer_is_switched_off_by_name(filtered, word, seccomp, privileges, core):
+    with Daemon(filtered, "-no_sandbox", word, wrapper=("prlimit", "--core=4096", "--")) as daemon:
+        now = status(daemon.pid)
+        assert (now["Seccomp"], now["NoNewPrivs"]) == (seccomp, privileges)
+        assert core_limit(daemon.pid) == [core, core]
+        assert exchange(daemon, NAMES) == names_reply(daemon)
+        assert "sandbox" not in daemon.log()
+
+
+@needs_root
+@pytest.mark.parametrize("options, dumpable", [
+    ((), False), (("-no_sandbox", "dumpable"), True), (("-no_sandbox", "core,seccomp"), False)])
+def test_its_own_user_can_look_into_it_only_where_that_is_wanted(ours, options, dumpable):
+    with Detached(ours, "-user", "nobody", *options) as daemon:
+        for pid in keeper_and_worker(daemon.port):
+            assert is_dumpable(pid) == dumpable
+            seen = subprocess.run(["cat", f"/proc/{pid}/environ"], check=False, **AS_NOBODY,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert (seen.returncode == 0) == dumpable
+
+
+def test_the_keeper_has_all_layers_but_the_filter(filtered):
+    with Detached(filtered) as daemon:
+        keeper, worker = keeper_and_worker(daemon.port)
+        assert [status(pid)["Seccomp"] for pid in (keeper, worker)] == ["0", "2"]
+        for pid in keeper, worker:
+            assert status(pid)["NoNewPrivs"] == "1"
+            assert core_limit(pid) == ["0", "0"]
+
+
+@pytest.mark.parametrize("words, wrong", [
+    (["-no_sandbox", "secomp"], '"secomp"'), (["-no_sandbox", "core,al"], '"al"'),
+    (["-no_sandbox", "allx"], '"allx"'), (["-no_sandbox"], "-no_sandbox: its LIST is missing"),
+    (["-user"], "-user: its NAME is missing")])
+def test_a_wrong_word_is_named(ours, words, wrong):
+    result = run_epmd(ours, *words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("usage: epmd")
+    assert wrong in result.stderr.splitlines()[-1]
+
+
+# What a kernel without any of the layers answers; the first argument is of prctl(2),
+# the second of prlimit(2), which is what setrlimit(3) calls.
+KERNEL_WITHOUT = """
+import ctypes, os, sys
+class Comparison(ctypes.Structure):
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int),
+                ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+seccomp = ctypes.CDLL("libseccomp.so.2")
+seccomp.seccomp_init.restype = ctypes.c_void_p
+context = ctypes.c_void_p(seccomp.seccomp_init(0x7fff0000))
+def refuse(name, errno, *equals):
+    call = seccomp.seccomp_syscall_resolve_name(name)
+    array = (Comparison * 1)(*(Comparison(arg, 4, value, 0) for arg, value in equals))
+    assert seccomp.seccomp_rule_add_array(context, 0x50000 | errno, call, len(equals), array) == 0
+refuse(b"seccomp", 38)
+for option in 4, 22, 38:
+    refuse(b"prctl", 22, (0, option))
+refuse(b"prlimit64", 1, (1, 4))
+refuse(b"setrlimit", 1, (0, 4))
+assert seccomp.seccomp_load(context) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_a_kernel_without_the_layers_costs_a_line_each(filtered):
+    wrapper = (sys.executable, "-c", KERNEL_WITHOUT)
+    if run_epmd(*wrapper, "/bin/true").returncode != 0:
+        pytest.skip("no system call filter can be made here")
+    with Daemon(filtered, wrapper=wrapper) as daemon:
+        for layer in set(LAYERS) - set(visible(filtered)):
+            daemon.wait_log(rf"sandbox: its layer {layer} is not available: \S")
+        assert exchange(daemon, NAMES) == names_reply(daemon)
+
+
+# ---- another user ----
+
+@needs_root
+@pytest.mark.parametrize("options", [(), ("-keeper",), ("-no_sandbox", "all")])
+def test_root_becomes_the_user(ours, options):
+    with Daemon(ours, "-user", "nobody", *options,
+                wrapper=("setpriv", "--groups", "1,2", "--")) as daemon:
+        daemon.wait_log("listening")
+        for pid in holders(daemon.port):
+            # The keeper follows once it has heard that the worker serves.
+            wait_for(lambda pid=pid: ids(pid) == ONLY_NOBODY)
+            now = status(pid)
+            assert {now["CapPrm"], now["CapEff"], now["CapAmb"]} == {"0" * 16}
+
+
+@needs_root
+@pytest.mark.parametrize("options", [(), ("-no_keeper",)])
+def test_a_detached_daemon_is_the_users_when_the_command_returns(ours, options):
+    with Detached(ours, "-user", "nobody", *options) as daemon:
+        assert [ids(pid) for pid in daemon.holders()] == [ONLY_NOBODY] * len(daemon.holders())
+        assert (daemon.result.stdout, daemon.result.stderr) == ("", "")
+
+
+def free_privileged_port():
+    while True:
+        port = random.SystemRandom().randrange(600, 1024)
+        if not holders(port):
+            return port
+
+
+@needs_root
+def test_the_user_keeps_a_port_that_it_could_not_bind(ours):
+    with Daemon(ours, "-keeper", "-user", "nobody", port=free_privileged_port()) as daemon:
+        with Node(daemon, b"kept"):
+            _, worker = keeper_and_worker(daemon.port)
+            wait_for(lambda: ids(daemon.pid) == ONLY_NOBODY)
+            os.kill(worker, signal.SIGKILL)
+            daemon.wait_log("restored 1 registrations")
+            assert exchange(daemon, port2(b"kept")) == found(b"kept")
+            assert ids(keeper_and_worker(daemon.port)[1]) == ONLY_NOBODY
+
+
+@pytest.mark.parametrize("options", [(), ("-daemon",), ("-keeper",)])
+def test_an_unknown_user_is_an_error(ours, options):
+    result = run_epmd(ours, "-port", str(free_port()), "-user", "no-such-user-here", *options)
+    assert (result.returncode, result.stdout) == (1, "")
+    line, = result.stderr.splitlines()
+    assert line.endswith("-user no-such-user-here: there is no such user")
+
+
+@needs_root
+@pytest.mark.parametrize("options", [(), ("-daemon",)])
+def test_only_root_can_become_another_user(ours, options):
+    result = run_epmd(ours, "-port", str(free_port()), "-user", "root", *options, **AS_NOBODY)
+    assert (result.returncode, result.stdout) == (1, "")
+    line, = result.stderr.splitlines()
+    assert line.endswith("-user root: only root can become another user")
+
+
+@needs_root
+def test_the_user_itself_needs_no_root(ours):
+    wrapper = ("setpriv", "--reuid", "nobody", "--regid", str(NOBODY.pw_gid), "--clear-groups")
+    with Daemon(ours, "-user", "nobody", wrapper=wrapper) as daemon:
+        assert ids(daemon.pid) == ONLY_NOBODY
+        assert exchange(daemon, NAMES) == names_reply(daemon)
+
+
+# ---- everything still works ----
+
+LOCKED = ((), ("-user", "nobody")) if IS_ROOT else ((),)
+
+
+@pytest.fixture(params=LOCKED, ids=" ".join)
+def locked(filtered, request):
+    """A daemon with a keeper and every option that makes it call more."""
+    with Daemon(filtered, "-keeper", "-relaxed_command_check", "-d", "-d", "-d",
+                *request.param) as daemon:
+        yield daemon
+
+
+def test_requests_are_answered(locked):
+    with Node(locked, b"first") as first, Node(locked, b"second"):
+        assert exchange(locked, port2(b"second")) == found(b"second")
+        first.close()
+        wait_for(lambda: exchange(locked, NAMES) == names_reply(locked, (b"second", 4711)))
+        assert b"old/unused name <first>" in exchange(locked, DUMP)
+
+
+def test_it_grows_and_shrinks(locked):
+    with contextlib.ExitStack() as nodes:
+        for number in range(300):
+            nodes.enter_context(Node(locked, b"n%d" % number, extra=b"x" * 1000))
+        assert len(exchange(locked, DUMP).split(b"\n")) > 300
+    wait_for(lambda: exchange(locked, NAMES) == names_reply(locked))
+
+
+def test_a_killed_worker_is_followed_by_one_as_locked(locked):
+    with Node(locked, b"kept"):
+        _, worker = keeper_and_worker(locked.port)
+        os.kill(worker, signal.SIGKILL)
+        locked.wait_log("restored 1 registrations")
+        _, successor = keeper_and_worker(locked.port)
+        assert exchange(locked, port2(b"kept")) == found(b"kept")
+        assert status(successor)["Seccomp"] == "2" and successor != worker
+
+
+def test_a_reload_loses_nothing(locked):
+    with Node(locked, b"kept"):
+        assert run_epmd(OURS, "-port", str(locked.port), "-reload").returncode == 0
+        locked.wait_log("restored 1 registrations")
+        assert exchange(locked, port2(b"kept")) == found(b"kept")
+        assert status(keeper_and_worker(locked.port)[1])["Seccomp"] == "2"
+
+
+def test_it_obeys_kill(locked):
+    with Node(locked, b"alive"):
+        assert exchange(locked, KILL) == b"OK"
+        assert locked.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("options", LOCKED, ids=" ".join)
+def test_signals_end_it_in_order(filtered, options, number):
+    with Daemon(filtered, *options) as daemon, Node(daemon, b"alive") as node:
+        os.kill(daemon.pid, number)
+        assert daemon.wait() == 0
+        assert node.sock.recv(1) == b""
+        assert re.search(rf"ending, because of signal {int(number)}\b", daemon.log())
+
+
+@pytest.fixture
+def public_folder():
+    """A folder that every user can find; pytest's own are for its user alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
+def open_syslog(folder):
+    """As the system's, whoever may write to it."""
+    log = Syslog(folder)
+    os.chmod(log.path, 0o666)
+    return log
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize("options", LOCKED, ids=" ".join)
+def test_a_syslog_that_is_started_anew_gets_the_lines(filtered, options, public_folder):
+    namespaces.require()
+    first = open_syslog(public_folder)
+    if run_epmd(*first.wrapper, "true").returncode != 0:
+        first.close()
+        pytest.skip("no mount namespace with its own /dev can be made here")
+    with Detached(filtered, *options, wrapper=first.wrapper) as daemon:
+        first.wait(rf"listening on :: port {daemon.port}$")
+        first.close()
+        os.unlink(first.path)
+        provoke(daemon, b"unheard")
+        with contextlib.closing(open_syslog(public_folder)) as second:
+            provoke(daemon, b"heard")
+            second.wait(r'"heard"')
+            assert not [text for text in second.messages if "unheard" in text]
+
+
+def provoke(daemon, name):
+    """Makes a daemon log a refusal, for a name that is taken."""
+    with Node(daemon, name):
+        assert Node(daemon, name).result == 1
