@@ -284,7 +284,7 @@ int server_init(struct server *server, const struct options *options, struct end
 {
     struct store_inheritance inheritance;
     *server = (struct server){.options = options, .store.channel = -1, .store.state.fd = -1};
-    int status = store_inherit(&inheritance);
+    int status = store_inherit(options, &inheritance);
     if (status == 0) {
         status = server_set_up(server, &inheritance, in_use);
     }

@@ -57,10 +57,10 @@ static void sort_descriptor(struct store_inheritance *out, int fd)
     }
 }
 
-int store_inherit(struct store_inheritance *out)
+int store_inherit(const struct options *options, struct store_inheritance *out)
 {
     *out = (struct store_inheritance){.channel = -1, .memory = -1};
-    size_t n = (size_t)notify_listen_fds();
+    size_t n = options->systemd || notify_has_keeper() ? (size_t)notify_listen_fds() : 0;
     if (n == 0) {
         return 0;
     }

@@ -22,6 +22,7 @@
 #include "daemon/state.h"
 
 struct connection;
+struct options;
 struct server;
 
 struct store {
@@ -44,9 +45,10 @@ struct store_inheritance {
     size_t n_listeners, n_nodes;
 };
 
-/* Sorts the descriptors that were passed to this process. Returns 0 or -ENOMEM; the
- * caller gives the arrays to store_inheritance_free(). */
-int store_inherit(struct store_inheritance *out);
+/* Sorts the descriptors that were passed to this process, where the options or a keeper
+ * tell that they were meant for it. Returns 0 or -ENOMEM; the caller gives the arrays to
+ * store_inheritance_free(). */
+int store_inherit(const struct options *options, struct store_inheritance *out);
 void store_inheritance_free(struct store_inheritance *inheritance);
 
 /* Starts to keep, with the watcher that there is, if there is one; takes over channel
