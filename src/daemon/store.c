@@ -131,28 +131,97 @@ static void on_watchdog(evutil_socket_t fd, short what, void *argument)
     store_send(argument, "WATCHDOG=1\n", NULL, 0);
 }
 
-/* Hands over a batch of what waits. */
-static void store_flush(struct store *store)
+static void store_note_full(struct store *store, bool is_full)
 {
-    struct capacity *capacity = &store->server->capacity;
-    int fds[NOTIFY_FDS_MAX];
+    if (is_full && !store->is_full) {
+        log_line(LOG_WARNING,
+                 "%zu registrations are stored, which is all that the service manager "
+                 "takes (FileDescriptorStoreMax=): the next ones would not survive a "
+                 "restart",
+                 store->n_stored);
+        store_send(store, "STATUS=The store is full: the next registrations are not stored\n", NULL,
+                   0);
+    }
+    store->is_full = is_full;
+}
+
+static void store_flush_state(struct store *store)
+{
+    int status = store_send(store, MESSAGE_STATE, &store->state.fd, 1);
+    store->state_waits = status == -EAGAIN;
+}
+
+static void store_flush_announcement(struct store *store)
+{
+    char message[80];
+    snprintf(message, sizeof message, "READY=1\nSTATUS=Listening on port %u\n",
+             store->server->options->port);
+    store->announcement_waits = store_send(store, message, NULL, 0) == -EAGAIN;
+}
+
+/* Collects what waits and the manager has room for. Returns how many. */
+static size_t store_collect(struct store *store, int fds[NOTIFY_FDS_MAX])
+{
     size_t n = 0;
     const struct connection *waiting;
-    DL_FOREACH (capacity->queues[CAPACITY_UNSTORED], waiting) {
-        if (n == NOTIFY_FDS_MAX) {
+    DL_FOREACH (store->server->capacity.queues[CAPACITY_UNSTORED], waiting) {
+        if (n == NOTIFY_FDS_MAX || store->n_stored + n >= store->max_stored) {
             break;
         }
         fds[n++] = waiting->session.fd;
     }
-    if (n == 0 || store_send(store, MESSAGE_NODE, fds, n) != 0) {
+    return n;
+}
+
+/* Lets the first `n` of those who wait do so no longer. */
+static void store_settle(struct store *store, size_t n, bool stored)
+{
+    struct capacity *capacity = &store->server->capacity;
+    for (size_t i = 0; i < n; i++) {
+        struct connection *settled = capacity->queues[CAPACITY_UNSTORED];
+        settled->stored = stored;
+        capacity_move(capacity, settled, CAPACITY_KEPT);
+    }
+    store->n_stored += stored ? n : 0;
+}
+
+/* Hands over a batch of registrations. */
+static void store_flush_nodes(struct store *store)
+{
+    int fds[NOTIFY_FDS_MAX];
+    char message[100];
+    const struct connection *waiting;
+    size_t n_waiting;
+    DL_COUNT(store->server->capacity.queues[CAPACITY_UNSTORED], waiting, n_waiting);
+    size_t n = store_collect(store, fds);
+    if (n == 0) {
+        store_note_full(store, n_waiting > 0);
+        store_settle(store, n_waiting, false);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct connection *stored = capacity->queues[CAPACITY_UNSTORED];
-        stored->stored = true;
-        capacity_move(capacity, stored, CAPACITY_KEPT);
+    snprintf(message, sizeof message, MESSAGE_NODE "STATUS=%zu registrations wait to be stored\n",
+             n_waiting - n);
+    if (store_send(store, message, fds, n) == 0) {
+        store_settle(store, n, true);
     }
-    store->n_stored += n;
+}
+
+/* Hands over some of what waits, in the order in which it is needed. */
+static void store_flush(struct store *store)
+{
+    if (store->state_waits) {
+        store_flush_state(store);
+    } else if (store->announcement_waits) {
+        store_flush_announcement(store);
+    } else {
+        store_flush_nodes(store);
+    }
+}
+
+static bool store_waits(const struct store *store)
+{
+    return store->state_waits || store->announcement_waits ||
+           store->server->capacity.queues[CAPACITY_UNSTORED];
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *argument)
@@ -160,20 +229,26 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
     (void)fd, (void)what;
     struct store *store = argument;
     store_flush(store);
-    if (store->channel >= 0 && !store->server->capacity.queues[CAPACITY_UNSTORED]) {
-        event_del(&store->flush);
-        log_line(LOG_INFO, "all registrations are with the service manager again");
-        store_send(store, "STATUS=All registrations are stored\n", NULL, 0);
+    if (store->channel < 0 || store_waits(store)) {
+        return;
     }
+    event_del(&store->flush);
+    if (store->is_busy && !store->is_full) {
+        log_line(LOG_INFO, "all registrations are with the service manager again");
+    }
+    store->is_busy = false;
 }
 
 void store_await(struct store *store)
 {
-    if (store->channel < 0 || event_pending(&store->flush, EV_WRITE, NULL)) {
+    if (store->channel < 0 || store->is_busy) {
         return;
     }
-    log_line(LOG_WARNING, "the service manager is busy: the last registrations would not survive "
-                          "a restart until it takes them");
+    log_line(LOG_WARNING,
+             "%s is busy: the last registrations would not survive a restart until it "
+             "takes them",
+             store->keeper ? "the keeper" : "the service manager");
+    store->is_busy = true;
     event_add(&store->flush, NULL);
 }
 
@@ -209,10 +284,13 @@ void store_open(struct store *store, struct server *server,
     if (store->channel < 0) {
         return;
     }
-    store->max_stored = store->keeper ? SIZE_MAX : notify_store_max(MANAGER_MAX);
+    size_t room = store->keeper ? SIZE_MAX : notify_store_max(MANAGER_MAX);
+    store->max_stored = room > 0 ? room - 1 : 0; /* and the state */
     int status = state_open(&store->state, inheritance->memory);
     if (status == 0 && inheritance->memory < 0) {
         status = store_send(store, MESSAGE_STATE, &store->state.fd, 1);
+        store->state_waits = status == -EAGAIN;
+        status = store->state_waits ? 0 : status;
     }
     if (status < 0) {
         log_line(LOG_WARNING,
@@ -336,14 +414,14 @@ void store_restore(struct store *store, const struct store_inheritance *inherita
 void store_announce(struct store *store)
 {
     uint64_t us = notify_watchdog_us() / 3;
-    char message[80];
     if (store->channel < 0) {
         return;
     }
-    snprintf(message, sizeof message, "READY=1\nSTATUS=Listening on port %u\n",
-             store->server->options->port);
-    store_send(store, message, NULL, 0);
-    if (us > 0) {
+    store_flush_announcement(store);
+    if (store->channel >= 0 && store_waits(store)) {
+        event_add(&store->flush, NULL);
+    }
+    if (store->channel >= 0 && us > 0) {
         struct timeval interval = {.tv_sec = (time_t)(us / 1000000),
                                    .tv_usec = (suseconds_t)(us % 1000000)};
         event_add(&store->watchdog, &interval);
@@ -355,18 +433,6 @@ void store_add_listener(struct store *store, int fd)
     if (store->keeper) {
         store_send(store, MESSAGE_LISTENER, &fd, 1);
     }
-}
-
-static void store_note_full(struct store *store, bool is_full)
-{
-    if (is_full && !store->is_full) {
-        log_line(LOG_WARNING,
-                 "%zu registrations are stored, which is all that the service manager "
-                 "takes (FileDescriptorStoreMax=): the next ones would not survive a "
-                 "restart",
-                 store->n_stored);
-    }
-    store->is_full = is_full;
 }
 
 bool store_add(struct store *store, struct connection *connection)
@@ -384,6 +450,9 @@ bool store_add(struct store *store, struct connection *connection)
     store_note_full(store, store->n_stored >= store->max_stored);
     if (store->is_full) {
         return true;
+    }
+    if (store->state_waits) {
+        return false;
     }
     status = store_send(store, MESSAGE_NODE, &connection->session.fd, 1);
     if (status == 0) {
@@ -415,7 +484,7 @@ void store_close(struct store *store)
 {
     if (store->channel >= 0) {
         struct pollfd pollfd = {.fd = store->channel, .events = POLLOUT};
-        while (store->channel >= 0 && store->server->capacity.queues[CAPACITY_UNSTORED] &&
+        while (store->channel >= 0 && store_waits(store) &&
                poll(&pollfd, 1, CLOSING_PATIENCE_MS) > 0) {
             store_flush(store);
         }

@@ -31,7 +31,9 @@ struct store {
     bool keeper; /* the watcher is our own */
     struct state state;
     size_t n_stored, max_stored; /* connections */
-    bool is_full;                /* and the log knows */
+    bool is_full, is_busy;       /* and the log knows */
+    bool state_waits;            /* until the watcher takes it; then registrations do, too */
+    bool announcement_waits;     /* likewise */
     struct event flush;          /* when the watcher takes more */
     struct event hangup;         /* when it has gone */
     struct event watchdog;       /* when it wants to hear from us */

@@ -94,8 +94,7 @@ class Watcher:
 
     def take(self, wait=0):
         """Take one message; False where there is none."""
-        self.channel.settimeout(wait or None)
-        self.channel.setblocking(bool(wait))
+        self.channel.settimeout(wait)
         try:
             data, fds, _, _ = socket.recv_fds(self.channel, 4096, 253)
         except (BlockingIOError, TimeoutError, ConnectionResetError):

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""-systemd with a service manager that is slow, small or silent.
+
+Always true here: the manager is a datagram socket of the test's, which is read only
+when the test does. How many messages it takes meanwhile is the system's limit
+(net.unix.max_dgram_qlen).
+"""
+
+import os
+import re
+import signal
+import socket
+
+import pytest
+
+from harness import free_port, wait_for
+from restart.keeping import settled
+from restart.passing import Watcher, Worker
+from wire.protocol import (KILL, NAMES, NOT_FOUND, Node, exchange, found, port2, registered,
+                           state)
+
+with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as limit:
+    QUEUE = int(limit.read())
+MANY = QUEUE + 300
+
+
+@pytest.fixture
+def manager(ours, tmp_path):
+    with Watcher(ours, str(tmp_path / "notify")) as watcher:
+        yield watcher
+
+
+def register(server, count, start=0):
+    return [Node(server, b"n%d" % i) for i in range(start, start + count)]
+
+
+def check(server, nodes):
+    """All these are registered, in this order."""
+    assert registered(server) == [node.name for node in nodes[::-1]]
+    assert {state(node.sock) for node in nodes} <= {"open"}
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "restart"])
+def test_registrations_survive(manager, end):
+    server = manager.start()
+    creation = settled(server, b"departed")
+    nodes = register(server, 20)
+    before = exchange(server, NAMES)
+    manager.take_nodes(21)
+    os.kill(server.pid, end)
+    server.wait()
+    assert len(manager.held["s"]) == 1
+    assert "READY=1" in manager.words
+    server = manager.start()
+    assert exchange(server, NAMES) == before
+    check(server, nodes)
+    assert settled(server, b"departed") == creation + 1
+    server.wait_log("restored 20 registrations")
+
+
+def test_a_second_restart_needs_no_second_store(manager):
+    """What the manager holds is not sent again, so that it does not grow."""
+    nodes = register(manager.start(), 5)
+    manager.take_nodes(5)
+    for _ in range(3):
+        check(manager.restart(), nodes)
+        manager.take_all()
+        assert {kind: len(held) for kind, held in manager.held.items()} == {"l": 1, "n": 5, "s": 1}
+
+
+def test_a_slow_manager_slows_nobody(manager):
+    server = manager.start()
+    nodes = register(server, MANY)
+    server.wait_log("the service manager is busy: the last registrations would not survive")
+    check(server, nodes)
+    assert exchange(server, port2(b"n%d" % (MANY - 1))) == found(b"n%d" % (MANY - 1))
+    nodes.pop(3).close()
+    nodes.pop().close()  # which it has not taken
+    wait_for(lambda: len(registered(server)) == MANY - 2)
+    manager.take_nodes(MANY - 1)
+    server.wait_log("all registrations are with the service manager again")
+    waiting = [int(number) for number in
+               re.findall(r"STATUS=(\d+) registrations wait to be stored", "\n".join(manager.words))]
+    assert waiting[0] > 0 and waiting == sorted(waiting, reverse=True) and waiting[-1] == 0
+    check(manager.restart(), nodes)
+    for node in nodes:
+        node.close()
+
+
+def test_what_it_has_not_taken_is_handed_over_at_the_end(manager):
+    """An orderly end waits a second for it, as long as it takes some."""
+    server = manager.start()
+    nodes = register(server, MANY)
+    server.wait_log("busy")
+    os.kill(server.pid, signal.SIGTERM)
+    manager.take_nodes(MANY)
+    assert server.wait() == 0
+    check(manager.start(), nodes)
+    for node in nodes:
+        node.close()
+
+
+def test_a_crash_loses_only_what_was_told_to_be_lost(manager):
+    server = manager.start()
+    nodes = register(server, MANY)
+    manager.kill()
+    n_stored = len(manager.held["n"])
+    assert QUEUE - 5 <= n_stored < MANY
+    server = manager.start()
+    check(server, nodes[:n_stored])
+    server.wait_log(f"restored {n_stored} registrations; {MANY - n_stored} nodes have left")
+    for node in nodes:
+        node.close()
+
+
+def test_a_manager_that_is_busy_at_the_start_is_told_later(ours, tmp_path):
+    """READY=1 must not be lost, and neither must the state."""
+    with Watcher(ours, str(tmp_path / "notify")) as manager:
+        fill(manager)
+        server = manager.start()
+        nodes = register(server, 3)
+        check(server, nodes)
+        manager.take_until(lambda: "READY=1" in manager.words and len(manager.held["n"]) == 3
+                           and len(manager.held["s"]) == 1, "all that was held back")
+        check(manager.restart(), nodes)
+
+
+def fill(manager):
+    """Leave the manager no room, as other services may."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.connect(manager.env["NOTIFY_SOCKET"])
+        other.setblocking(False)
+        try:
+            while True:
+                other.send(b"X=1")
+        except BlockingIOError:
+            pass
+
+
+@pytest.mark.parametrize("told", [4, 8])
+def test_the_store_is_bounded(manager, told):
+    """$FDSTORE, the manager's own bound: one place in it is the state's."""
+    server = manager.start(env={"FDSTORE": str(told)})
+    nodes = register(server, told - 1)
+    assert "would not survive" not in server.log()
+    nodes += register(server, 3, start=told - 1)
+    server.wait_log(rf"{told - 1} registrations are stored, which is all that the service manager "
+                    r"takes \(FileDescriptorStoreMax=\): the next ones would not survive")
+    assert server.log().count("would not survive") == 1
+    check(server, nodes)
+    manager.take_nodes(told - 1)
+    server = manager.restart()
+    check(server, nodes[:told - 1])
+    assert [node.sock.recv(1) for node in nodes[told - 1:]] == [b""] * 3
+
+
+def test_a_watchdog_is_fed(manager):
+    server = manager.start(env={"WATCHDOG_USEC": "150000"})
+    manager.take_until(lambda: manager.words.count("WATCHDOG=1") >= 3, "three signs of life")
+    os.kill(server.pid, signal.SIGSTOP)
+    manager.take_all()
+    manager.words.clear()
+    assert not manager.take(wait=0.5)
+    os.kill(server.pid, signal.SIGCONT)
+    manager.take_until(lambda: "WATCHDOG=1" in manager.words, "a sign of life")
+
+
+def test_kill_request_ends_all_registrations(ours, tmp_path):
+    """What the manager holds are dead connections then."""
+    with Watcher(ours, str(tmp_path / "notify"), "-relaxed_command_check") as manager:
+        server = manager.start()
+        node, = register(server, 1)
+        assert exchange(server, KILL) == b"OK"
+        assert server.wait() == 0
+        assert node.sock.recv(1) == b""
+        manager.take_all()
+        server = manager.start()
+        assert registered(server) == []
+        assert settled(server, b"n0") == node.creation + 1
+
+
+def test_a_stopped_node_is_closed_though_the_manager_holds_it(manager):
+    """Only a shutdown ends a connection of which another process has a duplicate."""
+    server = manager.start()
+    node, = register(server, 1)
+    manager.take_nodes(1)
+    node.sock.sendall(b"x")
+    assert node.sock.recv(1) == b""
+    assert exchange(server, port2(b"n0")) == NOT_FOUND
+
+
+def test_without_a_manager_it_says_nothing_and_serves(ours):
+    with Watcher(ours) as listening:
+        listening.listen()
+        env = {"LISTEN_FDS": "1"}
+        with Worker(ours, listening.held["l"], "-systemd", env=env, port=listening.port) as server:
+            with Node(server, b"a") as node:
+                assert node.result == 0
+                assert registered(server) == [b"a"]
+            assert "manager" not in server.log()
