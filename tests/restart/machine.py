@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine with a real systemd: a container that boots from a cached tree.
+
+Always true here: every boot starts from the same tree (what a boot changes is in
+memory), the network is the container's own, and the container is gone in the end.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import ROOT, network_of, wait_for
+
+TREE = "/var/tmp/epmd-test-tree"
+PACKAGES = "systemd,systemd-sysv,dbus,iproute2,erlang-base"
+UNITS = os.path.join(ROOT, "dist", "systemd")
+HIERARCHIES = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
+NEEDED = ["debootstrap", "systemd-nspawn", "nsenter", "ldd"]
+
+
+def require():
+    """Skip where there can be no such machine."""
+    missing = [tool for tool in NEEDED if not shutil.which(tool)]
+    if os.geteuid() != 0:
+        pytest.skip("booting a container needs root")
+    if missing:
+        pytest.skip(f"not installed: {' '.join(missing)}")
+
+
+def tree():
+    """The tree to boot from, made when it is missing."""
+    with open(TREE + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(TREE):
+            partial = TREE + ".partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            made = subprocess.run(
+                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite(), partial],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if made.returncode != 0:
+                pytest.skip(f"no tree to boot from: {made.stdout[-300:]}")
+            os.rename(partial, TREE)
+    return TREE
+
+
+def suite():
+    """This system's own, so that its libraries fit the tree's."""
+    with open("/etc/os-release", encoding="utf-8") as release:
+        found = re.search(r"^VERSION_CODENAME=(\w+)", release.read(), re.M)
+    if not found:
+        pytest.skip("this is no Debian that names its suite")
+    return found.group(1)
+
+
+def libraries(binary):
+    """What the binary needs and the tree may lack."""
+    listing = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
+    return [path for path in re.findall(r"(/\S+)", listing)
+            if not os.path.exists(TREE + path)]
+
+
+class Machine:
+    """A booted container."""
+
+    port = 4369
+
+    def __init__(self, binary):
+        self.binary = os.path.abspath(binary)
+        self.process = None
+        self.pid = None
+        self._cgroups = []
+        self._since = 0
+
+    def boot(self):
+        binds = [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units"]
+        binds += [f"--bind-ro={path}" for path in libraries(self.binary)]
+        own = f"epmdtest.{os.getpid()}"
+        for hierarchy in HIERARCHIES:
+            if os.path.isdir(hierarchy):
+                self._cgroups.append(os.path.join(hierarchy, own))
+                os.makedirs(self._cgroups[-1], exist_ok=True)
+        joins = "".join(f"echo $$ > {group}/cgroup.procs; " for group in self._cgroups)
+        self.process = subprocess.Popen(
+            ["sh", "-c", joins + 'exec "$@"', "sh", "systemd-nspawn", "-q", "-D", TREE,
+             "--volatile=overlay", "--register=no", "--keep-unit", "--private-network",
+             "--console=pipe", *binds, "-b"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.pid = wait_for(self._systemd, timeout=20, what="the container's systemd")
+        wait_for(lambda: self.run("systemctl", "is-system-running", "--wait").stdout.strip()
+                 in ("running", "degraded"), timeout=30, what="a booted container")
+        self.run("ip", "link", "set", "lo", "up")
+
+    def _systemd(self):
+        assert self.process.poll() is None, "systemd-nspawn has ended"
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
+                  encoding="ascii") as children:
+            for child in children.read().split():
+                with contextlib.suppress(FileNotFoundError), open(f"/proc/{child}/comm",
+                                                                  encoding="ascii") as comm:
+                    if comm.read() == "systemd\n":
+                        return int(child)
+        return None
+
+    def run(self, *command):
+        """Run a command in it to its end; its CompletedProcess, errors in stdout."""
+        return subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
+             *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=60, check=False)
+
+    def do(self, *command):
+        """Run a command that has to succeed; what it printed."""
+        result = self.run(*command)
+        assert result.returncode == 0, f"{command}: {result.stdout}\n{self.log()}"
+        return result.stdout.strip()
+
+    def network(self):
+        """A context in which this thread's sockets and programs are in its network."""
+        return network_of(self.pid)
+
+    def show(self, property_):
+        return self.do("systemctl", "show", "--value", "-p", property_, "epmd.service")
+
+    def main_pid(self):
+        return int(self.show("MainPID"))
+
+    def log(self):
+        """What was logged for the unit since forget()."""
+        return self.run("journalctl", "-o", "cat", "-u", "epmd.service",
+                        f"--since=@{self._since}").stdout
+
+    def forget(self):
+        """Log from here on."""
+        self._since = time.time()
+
+    def halt(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            if self.pid:
+                os.kill(self.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+            self.process.wait()
+        for group in self._cgroups:
+            for directory, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Under a real systemd, with the units of dist/systemd and with Debian's.
+
+Always true here: each test starts from stopped units, in a container that is booted
+once; all of it is in the container's own network, at port 4369.
+"""
+
+import re
+
+import pytest
+
+from clients.beam import need, site_at
+from harness import wait_for
+from restart import machine as container
+from restart.keeping import departed, settled, view
+from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, registered, state
+
+pytestmark = pytest.mark.timeout(300)  # making the tree takes its time
+
+DROP_IN = "/etc/systemd/system/epmd.service.d/test.conf"
+
+
+@pytest.fixture(scope="module")
+def machine(ours):
+    container.require()
+    container.tree()
+    booted = container.Machine(ours)
+    try:
+        booted.boot()
+        booted.do("sh", "-c", "systemctl stop epmd.socket epmd.service; userdel epmd;"
+                  "systemd-sysusers /opt/units/epmd.sysusers && id epmd")
+        yield booted
+    finally:
+        booted.halt()
+
+
+@pytest.fixture
+def server(machine):
+    """Our units and our binary, started."""
+    install(machine)
+    machine.do("sh", "-c", "cp /opt/units/epmd.socket /opt/units/epmd.service /etc/systemd/system")
+    yield from started(machine)
+
+
+@pytest.fixture
+def debians(machine):
+    """Our binary under Debian's units."""
+    install(machine)
+    machine.do("rm", "-f", "/etc/systemd/system/epmd.socket", "/etc/systemd/system/epmd.service")
+    yield from started(machine)
+
+
+def install(machine):
+    """As a package manager does it: a new file in the place of the old one."""
+    machine.do("sh", "-c", "cp /opt/epmd /usr/bin/epmd.new && mv /usr/bin/epmd.new /usr/bin/epmd")
+
+
+def started(machine):
+    machine.forget()
+    configure(machine, "Environment=ASAN_OPTIONS=detect_leaks=0")
+    machine.do("systemctl", "start", "epmd.socket")
+    machine.do("systemctl", "start", "epmd.service")
+    with machine.network():
+        exchange(machine, NAMES)
+        yield machine
+    machine.do("systemctl", "stop", "epmd.socket", "epmd.service")
+    machine.run("systemctl", "reset-failed")
+
+
+def configure(machine, *lines):
+    text = "\n".join(["[Service]", *lines])
+    machine.do("sh", "-c", f"mkdir -p $(dirname {DROP_IN}); echo '{text}' > {DROP_IN}")
+    machine.do("systemctl", "daemon-reload")
+
+
+def restart(server):
+    server.do("systemctl", "restart", "epmd.service")
+
+
+def kill(server):
+    server.do("systemctl", "kill", "-s", "KILL", "epmd.service")
+
+
+def abort(server):
+    server.do("systemctl", "kill", "-s", "ABRT", "epmd.service")
+
+
+def reload(server):
+    server.do("systemctl", "reload", "epmd.service")
+
+
+def upgrade(server):
+    install(server)
+    restart(server)
+
+
+def after(server, what):
+    """Do something that ends the process; return when another one serves."""
+    pid = server.main_pid()
+    what(server)
+    wait_for(lambda: server.main_pid() not in (0, pid), what="another process")
+    exchange(server, NAMES)
+
+
+@pytest.mark.parametrize("what", [restart, kill, abort, reload, upgrade])
+def test_registrations_survive(server, what):
+    creation = settled(server, b"departed")
+    wait_for(lambda: departed(server) == [b"departed"])
+    with (Node(server, b"a", extra=b"e") as a, Node(server, b"b", kind=72) as b,
+          Node(server, b"c", host="::1", highest=5) as c):
+        before = view(server, b"a", b"b", b"c")
+        for _ in range(3):
+            after(server, what)
+            assert view(server, b"a", b"b", b"c") == before
+        assert [state(node.sock) for node in (a, b, c)] == ["open"] * 3
+        assert settled(server, b"departed") == creation + 1
+        assert server.show("ActiveState") == "active"
+    wait_for(lambda: registered(server) == [])
+    assert ("Failed with result" in server.log()) == (what in (kill, abort))
+
+
+def test_what_the_manager_holds(server):
+    """The state, and the connections of those who live: it drops those that left."""
+    with Node(server, b"a"), Node(server, b"b"):
+        wait_for(lambda: server.show("NFileDescriptorStore") == "3")
+        after(server, restart)
+        assert server.show("NFileDescriptorStore") == "3"
+    wait_for(lambda: server.show("NFileDescriptorStore") == "1")
+    assert re.search("Listening on port 4369", server.show("StatusText"))
+
+
+def test_nobody_is_turned_away_in_a_restart(server):
+    with Node(server, b"a"):
+        for _ in range(5):
+            server.do("systemctl", "restart", "--no-block", "epmd.service")
+            for _ in range(20):
+                assert exchange(server, port2(b"a")) == found(b"a")
+            wait_for(lambda: server.show("SubState") == "running")
+
+
+def test_who_dies_in_the_gap_is_gone(server):
+    """RestartSec= makes the gap long enough."""
+    configure(server, "RestartSec=1s")
+    with Node(server, b"stays") as stays, Node(server, b"dies") as dies:
+        pid = server.main_pid()
+        kill(server)
+        wait_for(lambda: server.main_pid() == 0)
+        dies.close()
+        wait_for(lambda: server.main_pid() not in (0, pid))
+        assert registered(server) == [b"stays"]
+        assert state(stays.sock) == "open"
+        assert settled(server, b"dies") == dies.creation + 1
+
+
+def test_a_hung_process_is_replaced(server):
+    configure(server, "WatchdogSec=500ms")
+    after(server, restart)
+    with Node(server, b"a") as node:
+        pid = server.main_pid()
+        server.do("systemctl", "kill", "-s", "STOP", "epmd.service")
+        assert exchange(server, port2(b"a")) == found(b"a"), "it waits for the next process"
+        assert server.main_pid() != pid
+        assert state(node.sock) == "open"
+    assert "Watchdog timeout" in server.log()
+
+
+def test_no_number_of_deaths_is_too_many(server):
+    with Node(server, b"a") as node:
+        for _ in range(12):
+            after(server, kill)
+        assert exchange(server, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_stop_ends_all_registrations(server):
+    with Node(server, b"a") as node:
+        server.do("systemctl", "stop", "epmd.service")
+        assert node.sock.recv(1) == b""
+        assert exchange(server, port2(b"a")) == NOT_FOUND, "the socket starts it again"
+
+
+def test_a_node_never_notices(server):
+    need("erl")
+    with site_at(server.port) as site, site.node("-sname", "e") as e:
+        ports, creation = site.await_names("e"), e.creation()
+        for what in restart, kill, reload, upgrade:
+            after(server, what)
+            assert site.names() == ports
+        assert e.creation() == creation
+        with site.node("-sname", "o") as other:
+            assert other.ping(e) == "pong"
+
+
+def test_it_is_locked_up(server):
+    report = server.run("systemd-analyze", "security", "--no-pager", "epmd.service").stdout
+    level, = re.findall(r"Overall exposure level for epmd.service: ([\d.]+)", report)
+    assert float(level) <= 1.5, report
+
+
+def test_under_debians_units(debians):
+    """Without a descriptor store: a restart ends the registrations, as it does with stock."""
+    with Node(debians, b"a") as node:
+        assert exchange(debians, port2(b"a")) == found(b"a")
+        assert b"name a at" in exchange(debians, NAMES, host="::1")
+        debians.do("systemctl", "restart", "epmd.service")
+        assert exchange(debians, port2(b"a")) == NOT_FOUND
+        assert node.sock.recv(1) == b""
+        assert debians.run("epmd", "-reload").returncode == 1
+        assert exchange(debians, NAMES)[4:] == b""
