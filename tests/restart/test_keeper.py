@@ -111,13 +111,37 @@ def test_whether_it_keeps(ours):
         try:
             server, = (pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                        if leads(pid, ["-port", port]))
-            with open(f"/proc/{server}/task/{server}/children", encoding="ascii") as file:
-                assert len(file.read().split()) == children
+            workers = children_of(server)
+            assert len(workers) == children
+            for worker in workers:
+                survives(int(port), worker)
         finally:
             assert run_epmd(ours, "-port", port, "-kill").returncode == 0
     with Daemon(ours) as single:
-        with open(f"/proc/{single.pid}/task/{single.pid}/children", encoding="ascii") as file:
-            assert file.read() == ""
+        assert children_of(single.pid) == []
+
+
+def survives(port, worker):
+    """A registration outlives this worker, whose keeper is a daemon."""
+    server = Daemon("epmd", port=port)  # only a port, it runs already
+    with Node(server, b"a") as node:
+        os.kill(worker, signal.SIGKILL)
+        assert exchange(server, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+    wait_for(lambda: registered(server) == [])
+
+
+@pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes half a minute: EPMD_LONG=1")
+def test_a_hung_worker_is_replaced(kept):
+    with Node(kept, b"a") as node:
+        worker = kept.worker()
+        os.kill(worker, signal.SIGSTOP)
+        with ask(kept, port2(b"a")) as waiting:
+            waiting.settimeout(40)
+            assert read_all(waiting) == found(b"a")
+        assert kept.worker() != worker
+        kept.wait_log("the worker hangs; killing it")
+        assert state(node.sock) == "open"
 
 
 def leads(pid, words):
