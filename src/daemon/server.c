@@ -5,13 +5,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium/randombytes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon/connection.h"
-#include "daemon/listener.h"
 #include "daemon/report.h"
 #include "system/descriptors.h"
 #include "system/keeper.h"
@@ -20,173 +16,9 @@
 #define DEPARTED_MAX 1000    /* as stock epmd remembers */
 #define DEPARTED_MAX_DEBUG 5 /* with -d (epmd(1)) */
 
-static const struct timeval accept_pause = {.tv_usec = 50000};
-
 static const struct timeval drain_time = {.tv_usec = 500000};
 
 static void on_drained(evutil_socket_t fd, short what, void *argument);
-
-/* Accepting has failed for lack of something that only time can give back. */
-static void pause_accepting(struct server *server, int error)
-{
-    report_paused(-error);
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        event_del(&server->listeners[i]);
-    }
-    event_add(&server->accept_again, &accept_pause);
-}
-
-static void on_accept_again(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd, (void)what;
-    struct server *server = argument;
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        if (event_add(&server->listeners[i], NULL) < 0) {
-            event_add(&server->accept_again, &accept_pause);
-        }
-    }
-}
-
-static bool is_shortage(int error)
-{
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
-/* Who may ask nothing is found out before it costs anything or takes anybody's place. */
-static enum refusal check_peer(struct server *server, const struct listener_peer *peer)
-{
-    if (policy_may_ask_anything(&server->sessions.policy, &peer->peer.address, peer->local)) {
-        return capacity_make_room(&server->capacity, peer);
-    }
-    server->sessions.denials.peers++;
-    return REFUSAL_NOTHING_ALLOWED;
-}
-
-static void server_admit(struct server *server, int fd, const struct listener_peer *peer)
-{
-    enum refusal refusal = check_peer(server, peer);
-    if (refusal == REFUSAL_NONE) {
-        connection_start(server, fd, peer);
-    } else {
-        report_turned_away(&peer->peer, refusal);
-        close(fd);
-    }
-}
-
-/* Takes one connection a wake-up: another attempt would mostly find nobody waiting. */
-static void on_acceptable(evutil_socket_t fd, short what, void *argument)
-{
-    (void)what;
-    struct server *server = argument;
-    struct listener_peer peer;
-    int accepted = listener_accept(fd, &peer);
-    if (is_shortage(accepted)) {
-        if (!capacity_evict(&server->capacity)) {
-            pause_accepting(server, accepted);
-        }
-    } else if (accepted < 0) {
-        return; /* nobody waits any more */
-    } else {
-        server_admit(server, accepted, &peer);
-    }
-}
-
-static int server_add_listener(struct server *server, int fd)
-{
-    struct event *listener = &server->listeners[server->n_listeners];
-    event_assign(listener, server->base, fd, EV_READ | EV_PERSIST, on_acceptable, server);
-    if (event_add(listener, NULL) < 0) {
-        return -ENOMEM;
-    }
-    server->n_listeners++;
-    return 0;
-}
-
-static void log_cannot_listen(int level, const struct address *address, uint16_t port, int error,
-                              const char *consequence)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    address_format(address, text);
-    log_line(level, "cannot listen on %s port %u: %s%s", text, port, strerror(-error), consequence);
-}
-
-static int server_listen_on(struct server *server, const struct binding *binding,
-                            struct endpoint *in_use)
-{
-    uint16_t port = server->options->port;
-    int fd = listener_open(&binding->address, port);
-    if (fd == -EADDRINUSE) {
-        *in_use = (struct endpoint){.address = binding->address, .port = port};
-        return fd;
-    }
-    if (fd < 0 && !binding->required) {
-        log_cannot_listen(LOG_INFO, &binding->address, port, fd, "; left out");
-        return 0;
-    }
-    if (fd < 0) {
-        log_cannot_listen(LOG_ERR, &binding->address, port, fd, "");
-        return fd;
-    }
-    int status = server_add_listener(server, fd);
-    if (status < 0) {
-        close(fd);
-    } else {
-        store_add_listener(&server->store, fd);
-    }
-    return status;
-}
-
-static int server_listen(struct server *server, struct endpoint *in_use)
-{
-    struct binding bindings[BINDING_MAX];
-    size_t n = binding_plan(server->options, bindings);
-    for (size_t i = 0; i < n; i++) {
-        int status = server_listen_on(server, &bindings[i], in_use);
-        if (status < 0) {
-            return status;
-        }
-    }
-    if (server->n_listeners == 0) {
-        log_line(LOG_ERR, "there is no address to listen on");
-        return -EADDRNOTAVAIL;
-    }
-    return 0;
-}
-
-static int server_adopt_listeners(struct server *server, const int *fds, size_t n)
-{
-    if (n > SERVER_LISTENERS_MAX) {
-        log_line(LOG_ERR, "%zu listening sockets were passed, %d is the most", n,
-                 SERVER_LISTENERS_MAX);
-        return -E2BIG;
-    }
-    for (size_t i = 0; i < n; i++) {
-        int status = listener_adopt(fds[i]);
-        status = status < 0 ? status : server_add_listener(server, fds[i]);
-        if (status < 0) {
-            log_line(LOG_ERR, "descriptor %d is no TCP socket that listens: %s", fds[i],
-                     strerror(-status));
-            return status;
-        }
-    }
-    return 0;
-}
-
-/* Listens on what an earlier process or the service manager passed on, or else opens
- * sockets of its own. */
-static int server_get_listeners(struct server *server, const struct store_inheritance *inheritance,
-                                struct endpoint *in_use)
-{
-    if (inheritance->n_listeners > 0) {
-        return server_adopt_listeners(server, inheritance->listeners, inheritance->n_listeners);
-    }
-    if (server->options->systemd) {
-        log_line(LOG_ERR, "-systemd: no TCP socket that listens was passed (LISTEN_FDS); is there "
-                          "a .socket unit that starts this service?");
-        return -ENOTCONN;
-    }
-    return server_listen(server, in_use);
-}
 
 static struct event_base *new_base(void)
 {
@@ -263,10 +95,9 @@ static int server_set_up(struct server *server, const struct store_inheritance *
         return -ENOMEM;
     }
     report_init(server->base);
-    evtimer_assign(&server->accept_again, server->base, on_accept_again, server);
     evtimer_assign(&server->drained, server->base, on_drained, server);
     store_open(&server->store, server, inheritance);
-    int status = server_get_listeners(server, inheritance, in_use);
+    int status = acceptor_open(&server->acceptor, server, inheritance, in_use);
     if (status == 0) {
         status = server_watch_signals(server);
     }
@@ -302,29 +133,18 @@ static void drop_event(struct event *event)
     }
 }
 
-static void server_close_listeners(struct server *server)
-{
-    drop_event(&server->accept_again);
-    while (server->n_listeners > 0) {
-        struct event *listener = &server->listeners[--server->n_listeners];
-        event_del(listener);
-        close(event_get_fd(listener));
-    }
-}
-
 void server_obey_kill(struct server *server)
 {
     server->ends_registrations = true;
-    for (size_t i = 0; server->store.keeper && i < server->n_listeners; i++) {
-        /* The keeper's duplicate would go on listening until it ends, too. */
-        shutdown(event_get_fd(&server->listeners[i]), SHUT_RDWR);
+    if (server->store.keeper) {
+        acceptor_free_port(&server->acceptor); /* else the keeper's duplicates listen on */
     }
-    server_close_listeners(server);
+    acceptor_close(&server->acceptor);
 }
 
 void server_deinit(struct server *server)
 {
-    server_close_listeners(server);
+    acceptor_close(&server->acceptor);
     if (!server->ends_registrations) {
         store_close(&server->store); /* so that what follows ends only our side */
     }
@@ -344,14 +164,7 @@ void server_deinit(struct server *server)
 
 void server_announce(struct server *server)
 {
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        struct endpoint endpoint;
-        char address[ADDRESS_TEXT_SIZE];
-        if (listener_endpoint(event_get_fd(&server->listeners[i]), &endpoint) == 0) {
-            address_format(&endpoint.address, address);
-            log_line(LOG_INFO, "listening on %s port %u", address, endpoint.port);
-        }
-    }
+    acceptor_announce(&server->acceptor);
     store_announce(&server->store);
 }
 
@@ -394,10 +207,7 @@ void server_reload(struct server *server)
     }
     log_line(LOG_INFO, "reloading: a new process takes over");
     server->is_draining = true;
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        event_del(&server->listeners[i]);
-    }
-    event_del(&server->accept_again);
+    acceptor_suspend(&server->acceptor);
     event_add(&server->drained, &drain_time);
     server_check_drained(server);
 }

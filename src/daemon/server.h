@@ -11,13 +11,10 @@
 #include <stdint.h>
 
 #include "core/session.h"
-#include "daemon/binding.h"
+#include "daemon/acceptor.h"
 #include "daemon/capacity.h"
 #include "daemon/store.h"
 #include "options.h"
-
-/* As many as can be named; a service manager may pass as many. */
-#define SERVER_LISTENERS_MAX BINDING_MAX
 
 struct server {
     const struct options *options;
@@ -25,9 +22,7 @@ struct server {
     struct session_context sessions;
     struct capacity capacity;
     struct store store;
-    struct event listeners[SERVER_LISTENERS_MAX];
-    size_t n_listeners;
-    struct event accept_again; /* the timer after a pause */
+    struct acceptor acceptor;
     struct event on_sigterm, on_sigint, on_sighup;
     struct event drained;    /* the longest that a reload waits */
     bool is_draining;        /* for a reload: accepts nobody, finishes who is there */

@@ -22,8 +22,9 @@
 
 #include "system/clock.h"
 #include "system/descriptors.h"
+#include "system/hold.h"
 #include "system/notify.h"
-#include "system/syslog_socket.h"
+#include "system/worker.h"
 
 #define WATCHDOG_MS 30000
 #define READY_WITHIN_MS 5000 /* of a worker that replaces another */
@@ -48,8 +49,7 @@ struct keeper {
     int image;        /* the program that workers run */
     int image_before; /* the one to go back to if `image` never serves; -1: none */
     char *path;       /* where newer images are found */
-    bool *held;       /* by descriptor number */
-    int n_held_numbers;
+    struct hold hold; /* what the worker must not lose */
     bool was_ready;
     bool reload_wanted;  /* by a signal that led to no new image yet */
     int end_status;      /* what this process is to end with */
@@ -69,35 +69,11 @@ __attribute__((format(printf, 3, 4))) static void keeper_say(const struct keeper
     keeper->config->log(level, text);
 }
 
-/* ---- what is held ---- */
-
-static void keeper_drop(struct keeper *keeper, int fd)
-{
-    keeper->held[fd] = false;
-    close(fd); /* which also takes it out of the epoll set */
-}
-
-/* Holds a descriptor until its other end hangs up, or for good where it cannot. */
 static void keeper_hold(struct keeper *keeper, int fd)
 {
-    if (fd >= keeper->n_held_numbers) {
-        int larger = fd * 2 + 64;
-        bool *held = realloc(keeper->held, (size_t)larger * sizeof *held);
-        if (!held) {
-            keeper_say(keeper, LOG_ERR, "no memory to keep one more descriptor");
-            close(fd);
-            return;
-        }
-        memset(held + keeper->n_held_numbers, 0,
-               (size_t)(larger - keeper->n_held_numbers) * sizeof *held);
-        keeper->held = held;
-        keeper->n_held_numbers = larger;
-    }
-    keeper->held[fd] = true;
-    struct epoll_event event = {.events = 0, .data.fd = fd}; /* EPOLLHUP comes unasked */
-    if (epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EPERM) {
-        keeper_say(keeper, LOG_ERR, "cannot watch a descriptor: %s", strerror(errno));
-        keeper_drop(keeper, fd);
+    int status = hold_add(&keeper->hold, fd);
+    if (status < 0) {
+        keeper_say(keeper, LOG_ERR, "cannot keep one more descriptor: %s", strerror(-status));
     }
 }
 
@@ -155,30 +131,13 @@ static void keeper_take_message(struct keeper *keeper, const char *message, cons
 static bool keeper_receive(struct keeper *keeper)
 {
     char message[256];
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
-    } control;
-    struct iovec iovec = {.iov_base = message, .iov_len = sizeof message - 1};
-    struct msghdr header = {.msg_iov = &iovec,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
-
-    ssize_t len = recvmsg(keeper->channel, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (len <= 0) {
-        return len < 0 && errno == EINTR;
-    }
-    message[len] = '\0';
     int fds[NOTIFY_FDS_MAX];
-    size_t n_fds = 0;
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
-        n_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(cmsg), n_fds * sizeof(int));
-    }
-    if (header.msg_flags & MSG_CTRUNC) {
+    size_t n_fds;
+    int status = notify_receive(keeper->channel, message, sizeof message, fds, &n_fds);
+    if (status == -EMFILE) {
         keeper_say(keeper, LOG_ERR, "no more descriptors can be kept: the limit of open files");
+    } else if (status < 0) {
+        return status == -EINTR;
     }
     keeper_take_message(keeper, message, fds, n_fds);
     return true;
@@ -186,74 +145,17 @@ static bool keeper_receive(struct keeper *keeper)
 
 /* ---- the worker's life ---- */
 
-static void export_number(const char *variable, long long number)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%lld", number);
-    setenv(variable, text, 1);
-}
-
-/* One more than the highest number that a worker may find. */
-static int end_of_numbers(const struct keeper *keeper, int channel)
-{
-    int end = keeper->n_held_numbers;
-    while (end > channel && !keeper->held[end - 1]) {
-        end--;
-    }
-    return end > channel ? end : channel + 1;
-}
-
-/* In the child. Numbers are given in rising order, so none is needed any more when it
- * is given away. */
-static _Noreturn void worker_exec(const struct keeper *keeper, int channel, pid_t keeper_pid)
-{
-    int next = NOTIFY_LISTEN_FDS_START;
-    int end = end_of_numbers(keeper, channel);
-    int image = fcntl(keeper->image, F_DUPFD_CLOEXEC, end);
-    bool passes = image >= 0;
-    syslog_socket_close(); /* whatever gets its number now is not to be logged to */
-    for (int fd = next; fd < end && passes; fd++) {
-        if (fd == channel || (fd < keeper->n_held_numbers && keeper->held[fd])) {
-            passes = fd == next ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, next) == next;
-            next++;
-        }
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    export_number(NOTIFY_KEEPER_VARIABLE, keeper_pid);
-    export_number("LISTEN_PID", getpid());
-    export_number("LISTEN_FDS", next - NOTIFY_LISTEN_FDS_START);
-    export_number("WATCHDOG_PID", getpid());
-    export_number("WATCHDOG_USEC", WATCHDOG_MS * 1000LL);
-    unsetenv("NOTIFY_SOCKET");
-    if (passes) {
-        execveat(image, "", keeper->config->argv, environ, AT_EMPTY_PATH);
-    }
-    keeper_say(keeper, LOG_ERR, "cannot start the worker: %s", strerror(errno));
-    _exit(EXIT_FAILURE);
-}
-
 static int keeper_start_worker(struct keeper *keeper)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-        return -errno;
+    pid_t worker;
+    int channel =
+        worker_start(&keeper->hold, keeper->image, keeper->config->argv, WATCHDOG_MS, &worker);
+    if (channel < 0) {
+        return channel;
     }
-    pid_t keeper_pid = getpid();
-    pid_t worker = fork();
-    if (worker == 0) {
-        worker_exec(keeper, ends[1], keeper_pid);
-    }
-    int error = worker < 0 ? -errno : 0;
-    close(ends[1]);
-    if (error < 0) {
-        close(ends[0]);
-        return error;
-    }
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = ends[0]};
-    epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, ends[0], &event);
-    keeper->channel = ends[0];
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = channel};
+    epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, channel, &event);
+    keeper->channel = channel;
     keeper->worker = worker;
     keeper->state = KEEPER_STARTING;
     keeper->started_ms = clock_now_ms();
@@ -446,9 +348,7 @@ static int keeper_on_event(struct keeper *keeper, const struct epoll_event *even
         }
         return -1;
     }
-    if (event->data.fd < keeper->n_held_numbers && keeper->held[event->data.fd]) {
-        keeper_drop(keeper, event->data.fd);
-    }
+    hold_drop(&keeper->hold, event->data.fd);
     return -1;
 }
 
@@ -496,6 +396,7 @@ static int keeper_open(struct keeper *keeper)
         epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, keeper->signals, &event) < 0) {
         return -errno;
     }
+    hold_init(&keeper->hold, keeper->epoll);
     return 0;
 }
 
@@ -510,7 +411,7 @@ int keeper_run(const struct keeper_config *config)
     if (status == 0) {
         status = keeper_loop(&keeper);
     }
-    free(keeper.held);
+    hold_deinit(&keeper.hold);
     free(keeper.path);
     return status; /* descriptors go with the process */
 }

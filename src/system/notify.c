@@ -115,3 +115,29 @@ int notify_send(int channel, const char *message, const int *fds, size_t n_fds)
                  errno == ENOMEM || errno == EINTR;
     return later ? -EAGAIN : -errno;
 }
+
+int notify_receive(int channel, char *message, size_t size, int fds[NOTIFY_FDS_MAX], size_t *n_fds)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec iovec = {.iov_base = message, .iov_len = size - 1};
+    struct msghdr header = {.msg_iov = &iovec,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
+
+    ssize_t len = recvmsg(channel, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (len <= 0) {
+        return len < 0 ? -errno : -EPIPE;
+    }
+    message[len] = '\0';
+    *n_fds = 0;
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
+        *n_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(cmsg), *n_fds * sizeof(int));
+    }
+    return header.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+}

@@ -46,4 +46,10 @@ size_t notify_store_max(size_t otherwise);
  * where the queue is full, -EPIPE or -ECONNREFUSED where nobody listens any more. */
 int notify_send(int channel, const char *message, const int *fds, size_t n_fds);
 
+/* Takes one message, as text of up to `size` - 1 bytes, and its descriptors, which are
+ * the caller's from then on. Returns 0; -EMFILE where it was taken but some descriptors
+ * found no number; or another negative errno: -EAGAIN where there is none, -EPIPE where
+ * nobody can send one any more. */
+int notify_receive(int channel, char *message, size_t size, int fds[NOTIFY_FDS_MAX], size_t *n_fds);
+
 #endif
