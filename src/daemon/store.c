@@ -20,8 +20,9 @@
 #include "system/memory_file.h"
 #include "system/notify.h"
 
-/* What one-letter names leave room for; the shipped unit's FileDescriptorStoreMax=. */
-#define MANAGER_MAX 4096
+/* Registrations that the shipped unit's FileDescriptorStoreMax= has room for, and the
+ * state: for managers that do not tell. */
+#define MANAGER_MAX (4096 + 1)
 
 /* How long a registration may wait for our own keeper: it answers in microseconds,
  * unless it has been stopped. */
@@ -451,8 +452,8 @@ bool store_add(struct store *store, struct connection *connection)
     if (store->is_full) {
         return true;
     }
-    if (store->state_waits) {
-        return false;
+    if (store->state_waits || store->is_busy) {
+        return false; /* whoever came first is stored first */
     }
     status = store_send(store, MESSAGE_NODE, &connection->session.fd, 1);
     if (status == 0) {

@@ -14,9 +14,9 @@ import socket
 import pytest
 
 from harness import free_port, wait_for
-from restart.keeping import settled
+from restart.keeping import ask, settled
 from restart.passing import Watcher, Worker
-from wire.protocol import (KILL, NAMES, NOT_FOUND, Node, exchange, found, port2, registered,
+from wire.protocol import (KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, port2, registered,
                            state)
 
 with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as limit:
@@ -148,10 +148,28 @@ def test_the_store_is_bounded(manager, told):
                     r"takes \(FileDescriptorStoreMax=\): the next ones would not survive")
     assert server.log().count("would not survive") == 1
     check(server, nodes)
+    manager.take_until(lambda: any("store is full" in word for word in manager.words), "STATUS=")
     manager.take_nodes(told - 1)
     server = manager.restart()
     check(server, nodes[:told - 1])
     assert [node.sock.recv(1) for node in nodes[told - 1:]] == [b""] * 3
+
+
+def test_whoever_waits_is_stored_before_later_ones(manager):
+    """More wait than one message takes, and there is room for all of them, but no more."""
+    server = manager.start(env={"FDSTORE": str(MANY + 1)})
+    nodes = register(server, MANY)
+    server.wait_log("busy")
+    os.kill(server.pid, signal.SIGSTOP)
+    assert all(manager.take() for _ in range(3))
+    late = [ask(server, alive2(b"late%d" % i)) for i in range(5)]
+    os.kill(server.pid, signal.SIGCONT)
+    assert [sock.recv(6)[:2] for sock in late] == [b"v\0"] * 5
+    manager.take_until(lambda: "FileDescriptorStoreMax=" in server.log(), "a full store")
+    manager.take_nodes(MANY)
+    check(manager.restart(), nodes)
+    for sock in (*late, *(node.sock for node in nodes)):
+        sock.close()
 
 
 def test_a_watchdog_is_fed(manager):

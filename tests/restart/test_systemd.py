@@ -129,6 +129,21 @@ def test_what_the_manager_holds(server):
     assert re.search("Listening on port 4369", server.show("StatusText"))
 
 
+def test_4096_registrations_survive(server):
+    """The next ones work, too, but would end with the process, as the log tells."""
+    nodes = [Node(server, b"n%d" % i) for i in range(4100)]
+    assert {node.result for node in nodes} == {0}
+    wait_for(lambda: "4096 registrations are stored, which is all" in server.log(), timeout=30)
+    wait_for(lambda: server.show("NFileDescriptorStore") == "4097", timeout=30)
+    after(server, restart)
+    assert registered(server) == [node.name for node in nodes[4095::-1]]
+    assert {state(node.sock) for node in nodes[:4096]} == {"open"}
+    assert [node.sock.recv(1) for node in nodes[4096:]] == [b""] * 4
+    for node in nodes:
+        node.close()
+    wait_for(lambda: server.show("NFileDescriptorStore") == "1", timeout=30)
+
+
 def test_nobody_is_turned_away_in_a_restart(server):
     with Node(server, b"a"):
         for _ in range(5):
