@@ -81,11 +81,12 @@ static int serve(const struct start *start)
     }
     status = start_let_go(start);
     if (status == 0) {
-        lockdown_enter_worker(&start->lockdown);
         status = start_finish(start);
     }
     if (status == 0) {
         server_announce(&server);
+        /* Who connects now waits for a moment; nobody is served before. */
+        lockdown_enter_worker(&start->lockdown);
         status = server_run(&server);
     }
     server_deinit(&server);
@@ -109,10 +110,23 @@ static int keeper_on_ready(void *argument)
     return start_finish(start);
 }
 
+static int serve_as_worker(void *argument)
+{
+    struct start start = *(const struct start *)argument;
+    start.ready = -1; /* it is the keeper who tells */
+    if (start.options->detach) {
+        log_use_syslog();
+    }
+    return serve(&start);
+}
+
 static int keep(struct start *start, char *const argv[])
 {
-    const struct keeper_config config = {
-        .argv = argv, .log = log_for_keeper, .on_ready = keeper_on_ready, .argument = start};
+    const struct keeper_config config = {.argv = argv,
+                                         .log = log_for_keeper,
+                                         .on_ready = keeper_on_ready,
+                                         .serve = serve_as_worker,
+                                         .argument = start};
     int status = keeper_run(&config);
     if (status == -ENOSYS) {
         log_line(LOG_WARNING, "this system has no keeper: registrations end with the process");

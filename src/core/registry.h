@@ -25,15 +25,17 @@
 #define REGISTRY_CREATION_MIN 4 /* what is below tells nodes that they have none */
 
 struct registry_node {
-    UT_hash_handle hh;
     struct registry_node *prev, *next; /* in the list of live or of departed names */
-    struct protocol_node info;         /* its bytes are in `storage` */
-    bool live;                         /* or departed */
-    uint32_t creation;
-    int fd;           /* carried the registration, for DUMP; set by the caller */
     void *owner;      /* the session of a live node, set by the caller; else NULL */
     int64_t since_ms; /* when it was registered; set by the caller */
     uint64_t id;      /* of the connection, beyond this process; set by the caller */
+    uint32_t creation;
+    int fd;    /* carried the registration, for DUMP; set by the caller */
+    bool live; /* or departed */
+
+    /* What a lookup needs is side by side. */
+    UT_hash_handle hh;
+    struct protocol_node info; /* its bytes are in `storage` */
     uint8_t storage[];
 };
 

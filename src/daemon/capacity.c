@@ -177,6 +177,9 @@ static void enqueue(struct capacity *capacity, struct connection *connection,
 /* The timer may now be too early, which costs one wake-up; it is never too late. */
 static void dequeue(struct capacity *capacity, struct connection *connection)
 {
+    if (connection->queue == CAPACITY_NONE) {
+        return;
+    }
     DL_DELETE(capacity->queues[connection->queue], connection);
     if (connection->queue == CAPACITY_REMOTE) {
         quota_give_back(&capacity->quota, &connection->session.peer.address);
@@ -186,11 +189,10 @@ static void dequeue(struct capacity *capacity, struct connection *connection)
     }
 }
 
-void capacity_add(struct capacity *capacity, struct connection *connection,
-                  enum capacity_queue queue)
+void capacity_add(struct capacity *capacity, struct connection *connection)
 {
     capacity->n_connections++;
-    enqueue(capacity, connection, queue);
+    connection->queue = CAPACITY_NONE;
 }
 
 void capacity_move(struct capacity *capacity, struct connection *connection,

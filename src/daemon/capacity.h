@@ -3,7 +3,8 @@
  * How many connections there may be, how long an unfinished one may take, and which
  * one goes first when there are too many.
  *
- * Every connection is in exactly one queue. The queues of unfinished connections are
+ * Every connection is in one queue, but while its first bytes are looked at: most are
+ * done by then, and need none. The queues of unfinished connections are
  * in the order of their deadlines, because all get the same time: one timer, for the
  * oldest, serves all of them, and it is not armed while there are none.
  */
@@ -23,6 +24,7 @@
 struct connection;
 
 enum capacity_queue {
+    CAPACITY_NONE,     /* just accepted */
     CAPACITY_REMOTE,   /* unfinished, from elsewhere: the first to give way */
     CAPACITY_LOCAL,    /* unfinished, from this host */
     CAPACITY_KEPT,     /* registered, or held up by a -delay: never gives way */
@@ -64,10 +66,11 @@ enum refusal capacity_make_room(struct capacity *capacity, const struct listener
  * there is none. */
 bool capacity_evict(struct capacity *capacity);
 
+/* Counts a connection, which is in no queue yet. */
+void capacity_add(struct capacity *capacity, struct connection *connection);
+
 /* Puts a connection at the end of a queue; its time, if it is an unfinished one's,
  * starts now. */
-void capacity_add(struct capacity *capacity, struct connection *connection,
-                  enum capacity_queue queue);
 void capacity_move(struct capacity *capacity, struct connection *connection,
                    enum capacity_queue queue);
 

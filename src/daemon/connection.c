@@ -31,19 +31,31 @@ static void connection_drop_rest(struct connection *connection)
     }
 }
 
+/* The end of the last descriptor takes it out of epoll's set, which is cheaper than to do
+ * so before; but a stored one is not the last. */
+static void connection_close(struct connection *connection)
+{
+    if (!connection->stored) {
+        close(connection->session.fd);
+    }
+    if (event_initialized(&connection->event)) {
+        event_del(&connection->event);
+    }
+    if (connection->stored) {
+        close(connection->session.fd);
+    }
+}
+
 void connection_free(struct connection *connection)
 {
     struct server *server = connection->server;
     report_closed(&connection->session);
-    if (event_initialized(&connection->event)) {
-        event_del(&connection->event);
-    }
     if (connection->session.node) {
         store_remove(&server->store, connection);
     }
     capacity_remove(&server->capacity, connection);
     session_deinit(&connection->session, &server->sessions);
-    close(connection->session.fd);
+    connection_close(connection);
     connection_drop_rest(connection);
     free(connection);
     server_check_drained(server);
@@ -184,7 +196,7 @@ static int connection_keep_rest(struct connection *connection, const uint8_t *at
 static int send_some(int fd, const uint8_t **at, size_t *len)
 {
     while (*len > 0) {
-        ssize_t n = send(fd, *at, *len, MSG_NOSIGNAL);
+        ssize_t n = write(fd, *at, *len);
         if (n < 0 && errno != EINTR) {
             return errno == EWOULDBLOCK ? -EAGAIN : -errno;
         }
@@ -261,7 +273,7 @@ static void connection_register(struct connection *connection,
 
 static void connection_wait_for_bytes(struct connection *connection)
 {
-    if (connection->queue == CAPACITY_KEPT) {
+    if (connection->queue != queue_for(connection)) {
         capacity_move(&connection->server->capacity, connection, queue_for(connection));
     }
     connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
@@ -303,21 +315,30 @@ static void connection_read(struct connection *connection)
     }
 }
 
+static struct connection *connection_new(struct server *server, int fd,
+                                         const struct listener_peer *peer)
+{
+    struct connection *connection = malloc(sizeof *connection);
+    if (connection) {
+        *connection = (struct connection){.server = server, .state = CONNECTION_READING};
+        session_init(&connection->session, &peer->peer, peer->local, fd);
+        capacity_add(&server->capacity, connection);
+    }
+    return connection;
+}
+
 void connection_start(struct server *server, int fd, const struct listener_peer *peer)
 {
     unsigned delay_s = server->options->delay_accept_s;
-    struct connection *connection = calloc(1, sizeof *connection);
+    struct connection *connection = connection_new(server, fd, peer);
     if (!connection) {
         report_turned_away(&peer->peer, REFUSAL_NO_MEMORY);
         close(fd);
         return;
     }
-    connection->server = server;
-    connection->state = CONNECTION_READING;
-    session_init(&connection->session, &peer->peer, peer->local, fd);
     report_opened(&connection->session);
-    capacity_add(&server->capacity, connection, delay_s ? CAPACITY_KEPT : queue_for(connection));
     if (delay_s) {
+        capacity_move(&server->capacity, connection, CAPACITY_KEPT);
         connection_enter(connection, CONNECTION_HELD_UP, 0, delay_s);
     } else {
         /* Most clients send at once: the request is often here by now. */
@@ -353,15 +374,13 @@ int connection_adopt(struct server *server, int fd, struct registry_node *node)
     if (status < 0) {
         return status;
     }
-    struct connection *connection = calloc(1, sizeof *connection);
+    struct connection *connection = connection_new(server, fd, &peer);
     if (!connection) {
         return -ENOMEM;
     }
-    connection->server = server;
     connection->stored = true;
-    session_init(&connection->session, &peer.peer, peer.local, fd);
     session_resume(&connection->session, node);
-    capacity_add(&server->capacity, connection, CAPACITY_KEPT);
+    capacity_move(&server->capacity, connection, CAPACITY_KEPT);
     connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
     return 0;
 }

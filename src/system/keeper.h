@@ -23,7 +23,8 @@ struct keeper_config {
     keeper_log *log;         /* levels are syslog(3)'s */
     int (*on_ready)(void *); /* called once, when a worker serves; its non-zero result
                                 ends keeper and worker, with EXIT_FAILURE */
-    void *argument;          /* of on_ready */
+    int (*serve)(void *);    /* what the first worker does; returns its exit status */
+    void *argument;          /* of both */
 };
 
 /* Runs workers until one ends because it was asked to. Returns the exit status that

@@ -50,27 +50,32 @@ static void export_conventions(pid_t keeper, int n_passed, int watchdog_ms)
     unsetenv("NOTIFY_SOCKET");
 }
 
-/* In the child. */
-static _Noreturn void worker_exec(const struct hold *hold, int channel, int image,
-                                  char *const argv[], int watchdog_ms, pid_t keeper)
+/* In the child. The image gets a number beyond all that are given away. */
+static _Noreturn void worker_run(const struct hold *hold, int channel,
+                                 const struct worker_program *program, int watchdog_ms,
+                                 pid_t keeper)
 {
     int end = hold_end(hold) > channel ? hold_end(hold) : channel + 1;
-    int image_beyond = fcntl(image, F_DUPFD_CLOEXEC, end);
+    int image = program->serve ? 0 : fcntl(program->image, F_DUPFD_CLOEXEC, end);
     syslog_socket_close(); /* whatever gets its number now is not to be logged to */
-    int n_passed = image_beyond < 0 ? -errno : pass_on(hold, channel, end);
+    int n_passed = image < 0 ? -errno : pass_on(hold, channel, end);
     if (n_passed >= 0) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         export_conventions(keeper, n_passed, watchdog_ms);
-        execveat(image_beyond, "", argv, environ, AT_EMPTY_PATH);
+        if (program->serve) {
+            closefrom(NOTIFY_LISTEN_FDS_START + n_passed);
+            exit(program->serve(program->argument));
+        }
+        execveat(image, "", program->argv, environ, AT_EMPTY_PATH);
         n_passed = -errno;
     }
     log_line(LOG_ERR, "cannot start the worker: %s", strerror(-n_passed));
     _exit(EXIT_FAILURE);
 }
 
-int worker_start(const struct hold *hold, int image, char *const argv[], int watchdog_ms,
+int worker_start(const struct hold *hold, const struct worker_program *program, int watchdog_ms,
                  pid_t *pid)
 {
     int ends[2];
@@ -80,7 +85,7 @@ int worker_start(const struct hold *hold, int image, char *const argv[], int wat
     pid_t keeper = getpid();
     pid_t worker = fork();
     if (worker == 0) {
-        worker_exec(hold, ends[1], image, argv, watchdog_ms, keeper);
+        worker_run(hold, ends[1], program, watchdog_ms, keeper);
     }
     int error = worker < 0 ? -errno : 0;
     close(ends[1]);
