@@ -16,7 +16,7 @@
 #define MAX_LIVE 6
 #define MAX_DEPARTED 4
 
-static const uint8_t seed[REGISTRY_SEED_SIZE] = "sixteen bytes..";
+static const uint8_t seed[HASH_SEED_SIZE] = "sixteen bytes..";
 
 struct records {
     size_t len;
