@@ -168,7 +168,7 @@ static int acceptor_adopt(struct acceptor *acceptor, const int *fds, size_t n)
 }
 
 int acceptor_open(struct acceptor *acceptor, struct server *server,
-                  const struct store_inheritance *inheritance, struct endpoint *in_use)
+                  const struct inheritance *inheritance, struct endpoint *in_use)
 {
     *acceptor = (struct acceptor){.server = server};
     evtimer_assign(&acceptor->again, server->base, on_accept_again, acceptor);

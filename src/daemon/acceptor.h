@@ -31,7 +31,7 @@ struct acceptor {
  * negative errno; only of -EADDRINUSE nothing is logged, and `in_use` tells which address
  * somebody else listens on. */
 int acceptor_open(struct acceptor *acceptor, struct server *server,
-                  const struct store_inheritance *inheritance, struct endpoint *in_use);
+                  const struct inheritance *inheritance, struct endpoint *in_use);
 
 /* Tells in the log where it listens. */
 void acceptor_announce(const struct acceptor *acceptor);

@@ -85,7 +85,7 @@ static int server_make_sessions(struct server *server, size_t max_descriptors, s
     return 0;
 }
 
-static int server_set_up(struct server *server, const struct store_inheritance *inheritance,
+static int server_set_up(struct server *server, const struct inheritance *inheritance,
                          struct endpoint *in_use)
 {
     size_t max_descriptors = descriptors_raise_limit();
@@ -105,7 +105,7 @@ static int server_set_up(struct server *server, const struct store_inheritance *
         status = server_make_sessions(server, max_descriptors, inheritance->n_nodes);
     }
     if (status == 0) {
-        store_restore(&server->store, inheritance);
+        store_begin(&server->store, inheritance_restore(inheritance, server));
         server->sessions.can_reload = store_is_open(&server->store);
     }
     return status;
@@ -113,13 +113,13 @@ static int server_set_up(struct server *server, const struct store_inheritance *
 
 int server_init(struct server *server, const struct options *options, struct endpoint *in_use)
 {
-    struct store_inheritance inheritance;
+    struct inheritance inheritance;
     *server = (struct server){.options = options, .store.channel = -1, .store.state.fd = -1};
-    int status = store_inherit(options, &inheritance);
+    int status = inheritance_take(options, &inheritance);
     if (status == 0) {
         status = server_set_up(server, &inheritance, in_use);
     }
-    store_inheritance_free(&inheritance);
+    inheritance_free(&inheritance);
     if (status < 0) {
         server_deinit(server);
     }

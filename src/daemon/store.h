@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/inheritance.h"
 #include "daemon/state.h"
 
 struct connection;
@@ -39,29 +40,12 @@ struct store {
     struct event watchdog;       /* when it wants to hear from us */
 };
 
-/* What a process finds that is not the first: descriptors, by kind. */
-struct store_inheritance {
-    int channel; /* to the keeper; -1: none */
-    int memory;  /* -1: none */
-    int *listeners, *nodes;
-    size_t n_listeners, n_nodes;
-};
-
-/* Sorts the descriptors that were passed to this process, where the options or a keeper
- * tell that they were meant for it. Returns 0 or -ENOMEM; the caller gives the arrays to
- * store_inheritance_free(). */
-int store_inherit(const struct options *options, struct store_inheritance *out);
-void store_inheritance_free(struct store_inheritance *inheritance);
-
 /* Starts to keep, with the watcher that there is, if there is one; takes over channel
  * and memory of the inheritance. What cannot be kept is logged, and fails nothing. */
-void store_open(struct store *store, struct server *server,
-                const struct store_inheritance *inheritance);
+void store_open(struct store *store, struct server *server, const struct inheritance *inheritance);
 
-/* Fills the empty registry with what the inherited state says, and gives each live node
- * its connection back. Nodes without a living connection become departed names;
- * connections without a node are closed. */
-void store_restore(struct store *store, const struct store_inheritance *inheritance);
+/* Writes the state as it is now, with `n_restored` registrations that the watcher has. */
+void store_begin(struct store *store, size_t n_restored);
 
 /* Tells the watcher that this process serves, and from now on that it is alive. */
 void store_announce(struct store *store);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an earlier process has left: descriptors that the watcher passes on, of which
+ * each tells by itself what it is.
+ */
+#ifndef EPMD_DAEMON_INHERITANCE_H
+#define EPMD_DAEMON_INHERITANCE_H
+
+#include <stddef.h>
+
+#include "options.h"
+
+struct server;
+
+struct inheritance {
+    int channel; /* to the keeper; -1: none */
+    int memory;  /* with the state; -1: none */
+    int *listeners, *nodes;
+    size_t n_listeners, n_nodes;
+};
+
+/* Sorts the descriptors that were passed to this process, where the options or a keeper
+ * tell that they were meant for it. Returns 0 or -ENOMEM; the caller gives the arrays to
+ * inheritance_free(). */
+int inheritance_take(const struct options *options, struct inheritance *out);
+void inheritance_free(struct inheritance *inheritance);
+
+/* Fills the server's empty registry with what the state says, and gives each live node
+ * its connection back; returns how many. Nodes without a living connection become
+ * departed names; connections without a node are closed. */
+size_t inheritance_restore(const struct inheritance *inheritance, struct server *server);
+
+#endif
