@@ -110,7 +110,8 @@ static void serve_alive(struct session *session, struct session_context *context
 
     if (outcome->refusal == REFUSAL_NONE) {
         outcome->refusal = session_register(context, info, &node);
-        outcome->node = node;
+        bool told = outcome->refusal == REFUSAL_NONE || outcome->refusal == REFUSAL_NAME_TAKEN;
+        outcome->node = told ? node : NULL;
     }
     bool accepted = outcome->refusal == REFUSAL_NONE;
     if (accepted) {

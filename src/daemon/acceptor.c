@@ -30,15 +30,19 @@ static void acceptor_pause(struct acceptor *acceptor, int error)
     event_add(&acceptor->again, &accept_pause);
 }
 
-static void on_accept_again(evutil_socket_t fd, short what, void *argument)
+void acceptor_resume(struct acceptor *acceptor)
 {
-    (void)fd, (void)what;
-    struct acceptor *acceptor = argument;
     for (size_t i = 0; i < acceptor->n_listeners; i++) {
         if (event_add(&acceptor->listeners[i], NULL) < 0) {
             event_add(&acceptor->again, &accept_pause);
         }
     }
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what;
+    acceptor_resume(argument);
 }
 
 static bool is_shortage(int error)

@@ -39,6 +39,9 @@ void acceptor_announce(const struct acceptor *acceptor);
 /* Accepts nobody any more; who connects waits for a successor. */
 void acceptor_suspend(struct acceptor *acceptor);
 
+/* Accepts again. */
+void acceptor_resume(struct acceptor *acceptor);
+
 /* Ends listening for all who have these sockets, so that another may take the port. */
 void acceptor_free_port(struct acceptor *acceptor);
 

@@ -19,6 +19,8 @@
 /* What slow readers may hold of our memory, counted as if nobody shared a listing. */
 #define WAITING_MAX ((size_t)64 << 20)
 
+#define FEW_DESCRIPTORS "descriptors run short"
+
 static void on_timer(evutil_socket_t fd, short what, void *argument);
 
 /* Returns how many descriptors are open: the lowest free number is taken next. */
@@ -47,7 +49,9 @@ int capacity_init(struct capacity *capacity, struct event_base *base,
     if (n_open < 0) {
         return n_open;
     }
-    size_t taken = (size_t)n_open - limits->n_inherited + DESCRIPTORS_BESIDE;
+    bool has_holes = (size_t)n_open < limits->n_inherited;
+    size_t others = has_holes ? 0 : (size_t)n_open - limits->n_inherited;
+    size_t taken = others + DESCRIPTORS_BESIDE;
     if (limits->max_descriptors < taken + 2 * ASKING_MIN) {
         return -EMFILE;
     }
@@ -108,7 +112,7 @@ bool capacity_evict(struct capacity *capacity)
     if (!oldest) {
         return false;
     }
-    connection_give_way(oldest);
+    connection_give_way(oldest, FEW_DESCRIPTORS);
     return true;
 }
 
@@ -120,7 +124,7 @@ static bool make_room_for_remote(struct capacity *capacity)
     if (!capacity->queues[CAPACITY_REMOTE]) {
         return false;
     }
-    connection_give_way(capacity->queues[CAPACITY_REMOTE]);
+    connection_give_way(capacity->queues[CAPACITY_REMOTE], FEW_DESCRIPTORS);
     return true;
 }
 
@@ -137,15 +141,16 @@ enum refusal capacity_make_room(struct capacity *capacity, const struct listener
     return has_room ? REFUSAL_NONE : REFUSAL_NO_ROOM;
 }
 
-void capacity_wait_more(struct capacity *capacity, const struct connection *newest, size_t len)
+void capacity_wait_more(struct capacity *capacity, size_t len)
 {
     capacity->n_waiting += len;
-    while (capacity->n_waiting > WAITING_MAX) {
-        struct connection *oldest = oldest_unfinished(capacity);
-        if (!oldest || oldest == newest) {
-            break;
-        }
-        connection_give_way(oldest);
+}
+
+void capacity_bound_waiting(struct capacity *capacity)
+{
+    struct connection *oldest;
+    while (capacity->n_waiting > WAITING_MAX && (oldest = oldest_unfinished(capacity))) {
+        connection_give_way(oldest, "too much waits to be read");
     }
 }
 

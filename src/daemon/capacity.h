@@ -74,10 +74,12 @@ void capacity_add(struct capacity *capacity, struct connection *connection);
 void capacity_move(struct capacity *capacity, struct connection *connection,
                    enum capacity_queue queue);
 
-/* Counts bytes of a reply that has to wait, or no longer does. When too many wait, the
- * oldest unfinished connections give way, but for `newest`, which may not. */
-void capacity_wait_more(struct capacity *capacity, const struct connection *newest, size_t len);
+/* Counts bytes of a reply that has to wait, or no longer does. */
+void capacity_wait_more(struct capacity *capacity, size_t len);
 void capacity_wait_less(struct capacity *capacity, size_t len);
+
+/* Closes the oldest unfinished connections until not too many bytes wait. */
+void capacity_bound_waiting(struct capacity *capacity);
 
 /* Whether no connection is unfinished. */
 bool capacity_is_idle(const struct capacity *capacity);

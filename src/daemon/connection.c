@@ -50,6 +50,9 @@ void connection_free(struct connection *connection)
 {
     struct server *server = connection->server;
     report_closed(&connection->session);
+    if (connection->after_reply == SESSION_SHUTDOWN) {
+        server_stop(server); /* whatever became of the reply */
+    }
     if (connection->session.node) {
         store_remove(&server->store, connection);
     }
@@ -67,9 +70,9 @@ void connection_expire(struct connection *connection)
     connection_free(connection);
 }
 
-void connection_give_way(struct connection *connection)
+void connection_give_way(struct connection *connection, const char *why)
 {
-    report_gave_way(&connection->session);
+    report_gave_way(&connection->session, why);
     connection_free(connection);
 }
 
@@ -162,7 +165,6 @@ static void connection_finish_reply(struct connection *connection)
         break;
     case SESSION_SHUTDOWN:
         report_killed(&connection->session);
-        server_stop(server);
         connection_free(connection);
         break;
     default:
@@ -187,7 +189,7 @@ static int connection_keep_rest(struct connection *connection, const uint8_t *at
         rest->at = rest->copy;
     }
     connection->rest = rest;
-    capacity_wait_more(&connection->server->capacity, connection, len);
+    capacity_wait_more(&connection->server->capacity, len);
     return 0;
 }
 
@@ -234,6 +236,7 @@ static void connection_wait_to_send(struct connection *connection, unsigned dela
         capacity_move(capacity, connection, queue_for(connection));
         connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
     }
+    capacity_bound_waiting(capacity);
 }
 
 /* Starts to send a reply. Only what the socket does not take at once is kept. */

@@ -67,8 +67,8 @@ void connection_free(struct connection *connection);
 /* Closes it because its time is over. */
 void connection_expire(struct connection *connection);
 
-/* Closes it because others need its descriptor. */
-void connection_give_way(struct connection *connection);
+/* Closes it because others need what it has; `why` begins a sentence for the log. */
+void connection_give_way(struct connection *connection, const char *why);
 
 /* What sessions ask of connections. */
 extern const struct session_hooks connection_hooks;

@@ -97,6 +97,11 @@ int listener_adopt(int fd)
     if (!listens) {
         return -EINVAL;
     }
+    struct endpoint own;
+    int status = listener_endpoint(fd, &own);
+    if (status < 0) {
+        return status; /* of another family */
+    }
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {

@@ -36,7 +36,7 @@ static const char *kind_text(int kind)
 {
     switch (kind) {
     case REPORT_GAVE_WAY:
-        return "unfinished connections closed, because descriptors run short";
+        return "unfinished connections closed, to make room";
     case REPORT_FAILED:
         return "connections closed, out of memory";
     case REPORT_PAUSED:
@@ -230,13 +230,13 @@ void report_expired(const struct session *session)
     log_debug(LOG_VERBOSITY_REQUESTS, "%s did not finish in time", peer_text(&session->peer, peer));
 }
 
-void report_gave_way(const struct session *session)
+void report_gave_way(const struct session *session, const char *why)
 {
     char peer[PEER_TEXT_SIZE];
     if (!report_may_log(REPORT_GAVE_WAY)) {
         return;
     }
-    log_line(LOG_WARNING, "descriptors run short: closing the unfinished connection of %s",
+    log_line(LOG_WARNING, "%s: closing the unfinished connection of %s", why,
              peer_text(&session->peer, peer));
 }
 

@@ -30,7 +30,7 @@ void report_outcome(const struct session *session, const uint8_t *bytes, size_t 
 void report_opened(const struct session *session);
 void report_closed(const struct session *session);
 void report_expired(const struct session *session);
-void report_gave_way(const struct session *session);
+void report_gave_way(const struct session *session, const char *why);
 
 /* Tells who ended the daemon. */
 void report_killed(const struct session *session);

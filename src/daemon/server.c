@@ -50,6 +50,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
 static int server_watch_signals(struct server *server)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a state that may not grow is an error, not the end */
     evsignal_assign(&server->on_sigterm, server->base, SIGTERM, on_signal, server);
     evsignal_assign(&server->on_sigint, server->base, SIGINT, on_signal, server);
     evsignal_assign(&server->on_sighup, server->base, SIGHUP, on_hangup, server);
@@ -136,6 +137,8 @@ static void drop_event(struct event *event)
 void server_obey_kill(struct server *server)
 {
     server->ends_registrations = true;
+    server->is_draining = false;
+    event_del(&server->drained);
     if (server->store.keeper) {
         acceptor_free_port(&server->acceptor); /* else the keeper's duplicates listen on */
     }
@@ -144,6 +147,10 @@ void server_obey_kill(struct server *server)
 
 void server_deinit(struct server *server)
 {
+    sigset_t hangup; /* too late for a reload, too early to die of it */
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hangup, NULL);
     acceptor_close(&server->acceptor);
     if (!server->ends_registrations) {
         store_close(&server->store); /* so that what follows ends only our side */
@@ -182,6 +189,13 @@ void server_stop(struct server *server)
 
 static void server_hand_over(struct server *server)
 {
+    server->is_draining = false;
+    event_del(&server->drained);
+    if (!store_is_open(&server->store)) {
+        log_line(LOG_WARNING, "not reloading: %s", refusal_text(REFUSAL_NO_SUCCESSOR));
+        acceptor_resume(&server->acceptor);
+        return;
+    }
     server->exit_status = KEEPER_EXIT_RELOAD;
     server_stop(server);
 }
@@ -203,6 +217,9 @@ void server_reload(struct server *server)
 {
     if (!store_is_open(&server->store)) {
         log_line(LOG_WARNING, "not reloading: %s", refusal_text(REFUSAL_NO_SUCCESSOR));
+        return;
+    }
+    if (server->is_draining) {
         return;
     }
     log_line(LOG_INFO, "reloading: a new process takes over");

@@ -12,6 +12,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/server.h"
+#include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/log.h"
 #include "system/notify.h"
@@ -28,6 +29,10 @@
 #define MESSAGE_NODE "FDSTORE=1\nFDNAME=n\n"
 #define MESSAGE_LISTENER "FDSTORE=1\nFDNAME=l\n"
 #define MESSAGE_STATE "FDSTORE=1\nFDNAME=s\n"
+
+/* How often what waits is offered. That the channel is writable would not tell: the
+ * kernel may refuse descriptors nevertheless (unix(7), ETOOMANYREFS). */
+static const struct timeval flush_interval = {.tv_usec = 10000};
 
 /* ---- the watcher ---- */
 
@@ -90,18 +95,21 @@ static void store_note_full(struct store *store, bool is_full)
     store->is_full = is_full;
 }
 
-static void store_flush_state(struct store *store)
+static bool store_flush_state(struct store *store)
 {
     int status = store_send(store, MESSAGE_STATE, &store->state.fd, 1);
     store->state_waits = status == -EAGAIN;
+    return status == 0;
 }
 
-static void store_flush_announcement(struct store *store)
+static bool store_flush_announcement(struct store *store)
 {
     char message[80];
     snprintf(message, sizeof message, "READY=1\nSTATUS=Listening on port %u\n",
              store->server->options->port);
-    store->announcement_waits = store_send(store, message, NULL, 0) == -EAGAIN;
+    int status = store_send(store, message, NULL, 0);
+    store->announcement_waits = status == -EAGAIN;
+    return status == 0;
 }
 
 /* Collects what waits and the manager has room for. Returns how many. */
@@ -130,8 +138,8 @@ static void store_settle(struct store *store, size_t n, bool stored)
     store->n_stored += stored ? n : 0;
 }
 
-/* Hands over a batch of registrations. */
-static void store_flush_nodes(struct store *store)
+/* Hands over a batch of registrations. Returns whether the watcher took it. */
+static bool store_flush_nodes(struct store *store)
 {
     int fds[NOTIFY_FDS_MAX];
     char message[100];
@@ -142,25 +150,25 @@ static void store_flush_nodes(struct store *store)
     if (n == 0) {
         store_note_full(store, n_waiting > 0);
         store_settle(store, n_waiting, false);
-        return;
+        return true;
     }
     snprintf(message, sizeof message, MESSAGE_NODE "STATUS=%zu registrations wait to be stored\n",
              n_waiting - n);
-    if (store_send(store, message, fds, n) == 0) {
-        store_settle(store, n, true);
+    if (store_send(store, message, fds, n) < 0) {
+        return false;
     }
+    store_settle(store, n, true);
+    return true;
 }
 
-/* Hands over some of what waits, in the order in which it is needed. */
-static void store_flush(struct store *store)
+/* Hands over some of what waits, in the order in which it is needed. Returns whether the
+ * watcher took it. */
+static bool store_flush(struct store *store)
 {
     if (store->state_waits) {
-        store_flush_state(store);
-    } else if (store->announcement_waits) {
-        store_flush_announcement(store);
-    } else {
-        store_flush_nodes(store);
+        return store_flush_state(store);
     }
+    return store->announcement_waits ? store_flush_announcement(store) : store_flush_nodes(store);
 }
 
 static bool store_waits(const struct store *store)
@@ -173,7 +181,9 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
     struct store *store = argument;
-    store_flush(store);
+    while (store_waits(store) && store_flush(store)) {
+        /* as much as it takes now */
+    }
     if (store->channel < 0 || store_waits(store)) {
         return;
     }
@@ -194,7 +204,7 @@ void store_await(struct store *store)
              "takes them",
              store->keeper ? "the keeper" : "the service manager");
     store->is_busy = true;
-    event_add(&store->flush, NULL);
+    event_add(&store->flush, &flush_interval);
 }
 
 static void store_open_channel(struct store *store, const struct inheritance *inheritance)
@@ -210,7 +220,7 @@ static void store_open_channel(struct store *store, const struct inheritance *in
         return;
     }
     struct event_base *base = store->server->base;
-    event_assign(&store->flush, base, store->channel, EV_WRITE | EV_PERSIST, on_flush, store);
+    event_assign(&store->flush, base, -1, EV_PERSIST, on_flush, store);
     event_assign(&store->hangup, base, store->channel, EV_READ | EV_PERSIST, on_hangup, store);
     event_assign(&store->watchdog, base, -1, EV_PERSIST, on_watchdog, store);
     if (store->keeper) {
@@ -309,11 +319,10 @@ bool store_add(struct store *store, struct connection *connection)
 
 void store_remove(struct store *store, struct connection *connection)
 {
-    if (store->channel < 0 || store->state.fd < 0) {
-        return;
+    if (store_is_open(store)) {
+        state_remove(&store->state, connection->session.node);
     }
-    state_remove(&store->state, connection->session.node);
-    if (connection->stored) {
+    if (connection->stored && !store->is_closed) {
         /* The watcher's duplicate would keep the connection open. */
         shutdown(connection->session.fd, SHUT_RDWR);
         store->n_stored--;
@@ -327,11 +336,10 @@ bool store_is_open(const struct store *store)
 
 void store_close(struct store *store)
 {
-    if (store->channel >= 0) {
-        struct pollfd pollfd = {.fd = store->channel, .events = POLLOUT};
-        while (store->channel >= 0 && store_waits(store) &&
-               poll(&pollfd, 1, CLOSING_PATIENCE_MS) > 0) {
-            store_flush(store);
+    int64_t deadline_ms = clock_now_ms() + CLOSING_PATIENCE_MS;
+    while (store->channel >= 0 && store_waits(store) && clock_now_ms() < deadline_ms) {
+        if (!store_flush(store)) {
+            poll(NULL, 0, 1);
         }
     }
     if (store->channel >= 0) {
@@ -341,5 +349,6 @@ void store_close(struct store *store)
         close(store->channel);
     }
     store->channel = -1;
+    store->is_closed = true;
     state_close(&store->state);
 }

@@ -28,8 +28,9 @@ struct server;
 
 struct store {
     struct server *server;
-    int channel; /* to the watcher; -1: none */
-    bool keeper; /* the watcher is our own */
+    int channel;    /* to the watcher; -1: none */
+    bool keeper;    /* the watcher is our own */
+    bool is_closed; /* what is kept is to stay with the watcher */
     struct state state;
     size_t n_stored, max_stored; /* connections */
     bool is_full, is_busy;       /* and the log knows */

@@ -55,7 +55,9 @@ void hold_drop(struct hold *hold, int fd)
 {
     if (hold_has(hold, fd)) {
         hold->held[fd] = false;
-        close(fd); /* which also takes it out of the epoll set */
+        /* The worker's duplicate would keep it in the set, under a number that is free. */
+        epoll_ctl(hold->epoll, EPOLL_CTL_DEL, fd, NULL);
+        close(fd);
     }
 }
 

@@ -29,6 +29,7 @@
 #define WATCHDOG_MS 30000
 #define READY_WITHIN_MS 5000 /* of a worker that replaces another */
 #define END_WITHIN_MS 3000   /* of a worker that was asked to end */
+#define LATE_MS 1000         /* beyond this it was not the load that held us up */
 #define PAUSE_FIRST_MS 20
 #define PAUSE_MAX_MS 2000
 #define STEADY_AFTER_MS 10000 /* a worker that lived so long did not die again and again */
@@ -313,9 +314,23 @@ static int keeper_on_signals(struct keeper *keeper)
     return -1;
 }
 
+/* Whether there was a sign of life that we have not got round to. If we are late, we were
+ * stopped ourselves, and so perhaps was the worker: then its time begins again. */
+static bool keeper_hears_worker(struct keeper *keeper, int64_t late_ms)
+{
+    while (keeper_receive(keeper)) {
+        /* a WATCHDOG=1 sets the next deadline */
+    }
+    if (keeper->deadline_ms == 0 && late_ms > LATE_MS) {
+        keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
+    }
+    return keeper->deadline_ms != 0;
+}
+
 /* The time of the current state is over. */
 static void keeper_on_deadline(struct keeper *keeper)
 {
+    int64_t late_ms = clock_now_ms() - keeper->deadline_ms;
     keeper->deadline_ms = 0;
     if (keeper->state == KEEPER_PAUSING) {
         if (keeper->reload_wanted) {
@@ -326,6 +341,9 @@ static void keeper_on_deadline(struct keeper *keeper)
             keeper_say(keeper, LOG_ERR, "cannot start the worker: %s", strerror(-status));
             keeper_plan_start(keeper, PAUSE_MAX_MS);
         }
+        return;
+    }
+    if (keeper->state == KEEPER_SERVING && keeper_hears_worker(keeper, late_ms)) {
         return;
     }
     keeper_say(keeper, LOG_ERR, "the worker hangs; killing it");
@@ -389,7 +407,9 @@ static int keeper_open(struct keeper *keeper)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGCHLD, SIG_DFL);  /* ignored, it would never come */
     signal(SIGPIPE, SIG_IGN);  /* whoever reads the log may leave */
+    signal(SIGXFSZ, SIG_IGN);  /* and a log may be full */
     descriptors_raise_limit(); /* as its workers do: it holds what they hold */
 
     keeper->path =
