@@ -4,13 +4,16 @@
  * variables take the first words; the rest is the argument vector.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/binding.h"
 #include "fuzz.h"
 #include "options.h"
 
 #define WORDS_MAX 64
+#define INPUT_MAX 4096
 
 static const char *const variables[] = {
     "ERL_EPMD_PORT",         "ERL_EPMD_ADDRESS",     "ERL_EPMD_RELAXED_COMMAND_CHECK",
@@ -26,16 +29,21 @@ static int split(char *text, size_t size, char *words[WORDS_MAX])
     return n;
 }
 
+/* setenv(3) keeps every value for ever, which a fuzzer cannot afford. */
 static int set_environment(unsigned which, int n_words, char *words[])
 {
+    static char values[N_VARIABLES][INPUT_MAX + 64];
+    static char *environment[N_VARIABLES + 1];
     int used = 0;
     for (size_t i = 0; i < N_VARIABLES; i++) {
         if (which & 1u << i && used < n_words) {
-            setenv(variables[i], words[used++], 1);
-        } else {
-            unsetenv(variables[i]);
+            snprintf(values[used], sizeof values[used], "%s=%s", variables[i], words[used]);
+            environment[used] = values[used];
+            used++;
         }
     }
+    environment[used] = NULL;
+    environ = environment;
     return used;
 }
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hostile peer, or an odd parent, must not make of the two processes."""
+
+import contextlib
+import os
+import signal
+
+from harness import Daemon
+from restart.keeping import Kept
+from wire.protocol import KILL, NAMES, Node, connect, exchange, port2, registered, reset, send
+
+CHILDREN_IGNORED = ("sh", "-c", "trap '' CHLD; exec \"$@\"", "sh")
+
+
+def test_a_kill_whose_reply_cannot_be_sent_ends_the_daemon(ours):
+    with Daemon(ours) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        sock = connect(server.port)
+        send(sock, KILL)
+        reset(sock)
+        os.kill(server.pid, signal.SIGCONT)
+        assert server.wait() == 0
+
+
+def test_resets_among_registrations_cost_no_registration(ours):
+    """The number of a descriptor that hung up is taken by the next one at once."""
+    with Kept(ours) as server, contextlib.ExitStack() as held:
+        expected = set()
+        for batch in range(8):
+            doomed = [Node(server, b"doomed%d-%d" % (batch, n)) for n in range(60)]
+            for node in doomed:
+                reset(node.sock)
+            for number in range(30):
+                node = held.enter_context(Node(server, b"stays%d-%d" % (batch, number)))
+                assert node.result == 0
+                expected.add(node.name)
+            server.kill_worker()
+            assert set(registered(server)) >= expected
+
+
+def test_a_parent_that_ignores_its_children_hides_no_death(ours):
+    with Kept(ours, wrapper=CHILDREN_IGNORED) as server, Node(server, b"stays"):
+        server.kill_worker()
+        assert registered(server) == [b"stays"]
+
+
+def test_reloads_in_a_row_keep_nobody_waiting(ours):
+    with Kept(ours) as server, contextlib.ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(connect(server.port))  # which a drain waits for
+        worker = server.worker()
+        askers = [held.enter_context(connect(server.port)) for _ in range(20)]
+        for sock in askers:
+            send(sock, b"\0\1r")
+        server.after(worker)
+        assert exchange(server, port2(b"none")) == b"w\1"
+
+
+def test_a_keeper_that_dies_during_a_reload_leaves_an_epmd(ours):
+    with Kept(ours) as server, Node(server, b"stays"), connect(server.port):
+        worker = server.worker()
+        os.kill(worker, signal.SIGHUP)
+        server.wait_log("reloading")
+        os.kill(server.pid, signal.SIGKILL)
+        try:
+            server.wait_log("not reloading")
+            assert b"name stays " in exchange(server, NAMES)
+        finally:
+            os.kill(worker, signal.SIGTERM)
