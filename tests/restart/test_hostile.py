@@ -54,6 +54,7 @@ def test_a_reload_under_way_is_not_begun_again(ours):
             held.enter_context(connect(server.port))  # which a drain waits for
         worker = server.worker()
         askers = [held.enter_context(connect(server.port)) for _ in range(20)]
+        exchange(server, NAMES)  # by now all have been accepted
         for sock in askers:
             send(sock, b"\0\1r")
         server.after(worker)
