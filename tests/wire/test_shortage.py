@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The system refuses a connection: accepting pauses, and goes on; it does not spin."""
+
+import os
+import shutil
+import subprocess
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from harness import clean_env, free_port, wait_for
+from wire.protocol import KILL, NOT_FOUND, Node, connect, exchange, port2, read_all, send, settle
+
+REFUSALS = 5
+
+
+@pytest.fixture
+def refused(ours, tmp_path):
+    """Starts a daemon whose second to sixth accept4(2) fail in the kernel's stead."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    started = []
+
+    def start(error):
+        port = free_port()
+        trace = tmp_path / "trace"
+        process = subprocess.Popen(
+            ["strace", "-o", trace, "-e", "trace=accept4",
+             "-e", f"inject=accept4:error={error}:when=2..{1 + REFUSALS}",
+             ours, "-port", str(port), "-no_sandbox", "all"],
+            env=clean_env(), stderr=subprocess.PIPE)
+        started.append((process, port))
+        os.set_blocking(process.stderr.fileno(), False)
+        log = []
+        wait_for(lambda: b"listening on :: " in (log.append(process.stderr.read() or b"")
+                                                 or b"".join(log)), what="its start")
+        return port, trace
+
+    yield start
+    for process, port in started:
+        assert exchange(SimpleNamespace(port=port), KILL) == b"OK"
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
+def test_accepting_pauses_and_goes_on(refused, error):
+    port, trace = refused(error)
+
+    server = SimpleNamespace(port=port)
+    with Node(server, b"held") as node:
+        assert node.result == 0
+        began = time.monotonic()
+        with connect(port) as sock:
+            send(sock, port2(b"none"))
+            assert read_all(sock) == NOT_FOUND
+        assert time.monotonic() - began < 1
+    settle(server)
+    calls = trace.read_text().splitlines()
+    assert sum(f"-1 {error}" in call for call in calls) == REFUSALS
+    assert len([call for call in calls if "accept4" in call]) < REFUSALS + 10
