@@ -13,6 +13,7 @@ from harness import clean_env, free_port, wait_for
 from wire.protocol import KILL, NOT_FOUND, Node, connect, exchange, port2, read_all, send, settle
 
 REFUSALS = 5
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # which needs ptrace for itself
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def refused(ours, tmp_path):
             ["strace", "-o", trace, "-e", "trace=accept4",
              "-e", f"inject=accept4:error={error}:when=2..{1 + REFUSALS}",
              ours, "-port", str(port), "-no_sandbox", "all"],
-            env=clean_env(), stderr=subprocess.PIPE)
+            env=clean_env(UNDER_STRACE), stderr=subprocess.PIPE)
         started.append((process, port))
         os.set_blocking(process.stderr.fileno(), False)
         log = []
