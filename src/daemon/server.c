@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium/randombytes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/connection.h"
@@ -19,6 +20,7 @@
 static const struct timeval drain_time = {.tv_usec = 500000};
 
 static void on_drained(evutil_socket_t fd, short what, void *argument);
+static void server_end(struct server *server);
 
 static struct event_base *new_base(void)
 {
@@ -44,7 +46,7 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
     (void)what;
     log_line(LOG_INFO, "ending, because of signal %d (%s)", (int)signal_number,
              strsignal((int)signal_number));
-    server_stop(argument);
+    server_end(argument);
 }
 
 static int server_watch_signals(struct server *server)
@@ -191,12 +193,12 @@ static void server_hand_over(struct server *server)
 {
     server->is_draining = false;
     event_del(&server->drained);
-    if (!store_is_open(&server->store)) {
+    if (server->drain_status == KEEPER_EXIT_RELOAD && !store_is_open(&server->store)) {
         log_line(LOG_WARNING, "not reloading: %s", refusal_text(REFUSAL_NO_SUCCESSOR));
         acceptor_resume(&server->acceptor);
         return;
     }
-    server->exit_status = KEEPER_EXIT_RELOAD;
+    server->exit_status = server->drain_status;
     server_stop(server);
 }
 
@@ -213,6 +215,26 @@ void server_check_drained(struct server *server)
     }
 }
 
+/* Serves who is there, and then ends with that status. */
+static void server_drain(struct server *server, int status)
+{
+    server->drain_status = status;
+    server->is_draining = true;
+    acceptor_suspend(&server->acceptor);
+    event_add(&server->drained, &drain_time);
+    server_check_drained(server);
+}
+
+static void server_end(struct server *server)
+{
+    /* A service manager that restarts us has kept the sockets; ours would be cut off. */
+    if (store_is_open(&server->store) && !server->store.keeper) {
+        server_drain(server, EXIT_SUCCESS);
+    } else {
+        server_stop(server);
+    }
+}
+
 void server_reload(struct server *server)
 {
     if (!store_is_open(&server->store)) {
@@ -223,8 +245,5 @@ void server_reload(struct server *server)
         return;
     }
     log_line(LOG_INFO, "reloading: a new process takes over");
-    server->is_draining = true;
-    acceptor_suspend(&server->acceptor);
-    event_add(&server->drained, &drain_time);
-    server_check_drained(server);
+    server_drain(server, KEEPER_EXIT_RELOAD);
 }

@@ -24,9 +24,10 @@ struct server {
     struct store store;
     struct acceptor acceptor;
     struct event on_sigterm, on_sigint, on_sighup;
-    struct event drained;    /* the longest that a reload waits */
-    bool is_draining;        /* for a reload: accepts nobody, finishes who is there */
+    struct event drained;    /* the longest that this may take */
+    bool is_draining;        /* accepts nobody, finishes who is there */
     bool ends_registrations; /* nothing is to survive this process */
+    int drain_status;        /* what exit_status becomes with it */
     int exit_status;
     uint8_t input[SESSION_REQUEST_MAX]; /* what is read before it is looked at */
 };
