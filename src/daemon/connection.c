@@ -76,13 +76,19 @@ void connection_give_way(struct connection *connection, const char *why)
     connection_free(connection);
 }
 
+/* Whether a recv(2) that failed only has to be made again. */
+static bool may_come_later(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
 /* What the node sent is read and dropped: with unread bytes, close(2) would reset the
  * connection instead of ending it. */
 static void connection_end_registration(struct connection *connection)
 {
     struct server *server = connection->server;
     ssize_t n = recv(connection->session.fd, server->input, sizeof server->input, 0);
-    if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+    if (n >= 0 || !may_come_later(errno)) {
         connection_free(connection);
     }
 }
@@ -210,21 +216,6 @@ static int send_some(int fd, const uint8_t **at, size_t *len)
     return 0;
 }
 
-/* Goes on with a reply that had to wait. */
-static void connection_send_rest(struct connection *connection)
-{
-    int status = send_some(connection->session.fd, &connection->rest->at, &connection->rest->len);
-    if (status == 0) {
-        connection_drop_rest(connection);
-        connection_finish_reply(connection);
-    } else if (status != -EAGAIN) {
-        connection_free(connection);
-    } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
-        capacity_move(&connection->server->capacity, connection, queue_for(connection));
-        connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
-    }
-}
-
 /* Waits until the peer takes more, or until -delay_write is over. */
 static void connection_wait_to_send(struct connection *connection, unsigned delay_s)
 {
@@ -237,6 +228,20 @@ static void connection_wait_to_send(struct connection *connection, unsigned dela
         connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
     }
     capacity_bound_waiting(capacity);
+}
+
+/* Goes on with a reply that had to wait. */
+static void connection_send_rest(struct connection *connection)
+{
+    int status = send_some(connection->session.fd, &connection->rest->at, &connection->rest->len);
+    if (status == 0) {
+        connection_drop_rest(connection);
+        connection_finish_reply(connection);
+    } else if (status != -EAGAIN) {
+        connection_free(connection);
+    } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
+        connection_wait_to_send(connection, 0);
+    }
 }
 
 /* Starts to send a reply. Only what the socket does not take at once is kept. */
@@ -290,7 +295,7 @@ static void connection_read(struct connection *connection)
     struct session_outcome outcome;
 
     ssize_t n = recv(session->fd, server->input, session_want(session), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    if (n < 0 && may_come_later(errno)) {
         connection_wait_for_bytes(connection);
         return;
     }
@@ -353,7 +358,7 @@ static bool descriptor_has_ended(int fd)
 {
     char byte;
     ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return n >= 0 || !may_come_later(errno);
 }
 
 /* The process before may have ended between the two: told the watcher, not the node. */

@@ -15,7 +15,6 @@ import time
 import pytest
 
 from harness import Daemon, clean_env, free_port, wait_for
-from wire import namespaces
 from wire.protocol import (NAMES, NOT_FOUND, Node, connect, exchange, found, frame, port2, read_all,
                            registered, send, settle, state)
 
@@ -33,12 +32,6 @@ def descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (PEERS + 1000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture(scope="module")
-def hosts():
-    with namespaces.pair() as both:
-        yield both
 
 
 def serve_in_time(server, number):

@@ -7,18 +7,11 @@ Another host is another network namespace at the end of a cable.
 import pytest
 
 from harness import Daemon
-from wire import namespaces
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, found,
                            names_reply, port2, stop)
 
 pytestmark = pytest.mark.namespaces
 HOSTS = {"10.9.9.1": "10.9.9.2", "fd99::1": "fd99::2"}
-
-
-@pytest.fixture(scope="module")
-def hosts():
-    with namespaces.pair() as both:
-        yield both
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import socket
 import pytest
 
 from harness import Daemon, run_epmd
-from wire import namespaces
 from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, connect, exchange, found, names_reply,
                            port2, read_all, send, state, stop, wait_registered)
 
@@ -28,12 +27,6 @@ REASONS = {"-allow_lookup": r"PORT_PLEASE2_REQ \"near\"", "-allow_names": "NAMES
            "-allow_register": r"ALIVE2_REQ \"far\" \(.*\)"}
 
 networked = pytest.mark.namespaces
-
-
-@pytest.fixture(scope="module")
-def hosts():
-    with namespaces.pair() as both:
-        yield both
 
 
 @pytest.fixture
