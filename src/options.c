@@ -3,18 +3,16 @@
 #include "options.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_values.h"
+
 #define PORT_DEFAULT 4369
-#define PORT_MAX 65535
 #define PACKET_TIMEOUT_DEFAULT_S 60
 #define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
 #define NUMBER_MAX 1000000
 #define MAX_PER_HOST_DEFAULT 128
-#define SEPARATORS ", "
-#define LAYER_SHOWN_MAX 64 /* of a word that is none */
 
 enum option_kind {
     OPTION_FLAG,
@@ -88,13 +86,6 @@ static const struct option option_table[] = {
     {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
 };
 
-static const char *const layer_names[SANDBOX_LAYERS] = {
-    [SANDBOX_CORE] = "core",
-    [SANDBOX_DUMPABLE] = "dumpable",
-    [SANDBOX_PRIVILEGES] = "privileges",
-    [SANDBOX_SECCOMP] = "seccomp",
-};
-
 #define N_OPTIONS (sizeof option_table / sizeof *option_table)
 
 /* What gives an option that is not among the words. */
@@ -111,141 +102,6 @@ static const struct {
 };
 
 #define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
-
-__attribute__((format(printf, 2, 3))) static int fail(char *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error, OPTIONS_ERROR_SIZE, format, arguments);
-    va_end(arguments);
-    return -EINVAL;
-}
-
-/* Reads a whole decimal number from 1 on; strtoul(3) alone would take signs and blanks. */
-static int read_number(const char *text, unsigned long max, unsigned long *out)
-{
-    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
-        return -EINVAL;
-    }
-    unsigned long number = strtoul(text, NULL, 10);
-    if (number < 1 || number > max) {
-        return -ERANGE;
-    }
-    *out = number;
-    return 0;
-}
-
-static int read_port(const char *origin, const char *text, uint16_t *out, char *error)
-{
-    unsigned long port;
-    if (read_number(text, PORT_MAX, &port) < 0) {
-        return fail(error, "%s \"%s\": not a port number, which is 1 to %d", origin, text,
-                    PORT_MAX);
-    }
-    *out = (uint16_t)port;
-    return 0;
-}
-
-static int read_unsigned(const char *origin, const char *text, const char *unit, unsigned max,
-                         unsigned *out, char *error)
-{
-    unsigned long number;
-    if (read_number(text, max, &number) < 0) {
-        return fail(error, "%s \"%s\": not a number%s, which is 1 to %u", origin, text, unit, max);
-    }
-    *out = (unsigned)number;
-    return 0;
-}
-
-static bool has_address(const struct options *options, const struct address *address)
-{
-    for (size_t i = 0; i < options->n_addresses; i++) {
-        if (address_equal(&options->addresses[i], address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int read_address(const char *origin, const char *word, size_t len, struct options *options,
-                        char *error)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    struct address address;
-    if (len < sizeof text) {
-        memcpy(text, word, len);
-        text[len] = '\0';
-    }
-    if (len >= sizeof text || address_parse(text, &address) < 0) {
-        return fail(error, "%s: \"%.*s\" is not an IPv4 or IPv6 address", origin,
-                    (int)(len < ADDRESS_TEXT_SIZE ? len : ADDRESS_TEXT_SIZE), word);
-    }
-    if (has_address(options, &address)) {
-        return 0;
-    }
-    if (options->n_addresses == OPTIONS_ADDRESSES_MAX) {
-        return fail(error, "%s: more than %d addresses", origin, OPTIONS_ADDRESSES_MAX);
-    }
-    options->addresses[options->n_addresses++] = address;
-    return 0;
-}
-
-/* Reads one word of a list. */
-typedef int word_reader(const char *origin, const char *word, size_t len, struct options *options,
-                        char *error);
-
-static int read_list(const char *origin, const char *list, word_reader *read_word,
-                     struct options *options, char *error)
-{
-    for (const char *at = list + strspn(list, SEPARATORS); *at; at += strspn(at, SEPARATORS)) {
-        size_t len = strcspn(at, SEPARATORS);
-        int status = read_word(origin, at, len, options, error);
-        if (status < 0) {
-            return status;
-        }
-        at += len;
-    }
-    return 0;
-}
-
-static int read_networks(const char *origin, const char *list, struct networks *out, char *error)
-{
-    char reason[NETWORKS_ERROR_SIZE];
-    return networks_parse(list, out, reason) < 0 ? fail(error, "%s: %s", origin, reason) : 0;
-}
-
-static int read_addresses(const char *origin, const char *list, struct options *options,
-                          char *error)
-{
-    options->n_addresses = 0;
-    return read_list(origin, list, read_address, options, error);
-}
-
-/* Adds the layers that one word names. */
-static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
-                      char *error)
-{
-    bool all = len == strlen("all") && memcmp(word, "all", len) == 0;
-    bool known = all;
-    for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
-        if (all || (len == strlen(layer_names[i]) && memcmp(word, layer_names[i], len) == 0)) {
-            options->no_sandbox[i] = true;
-            known = true;
-        }
-    }
-    if (!known) {
-        return fail(error,
-                    "%s: \"%.*s\" is no layer of the sandbox, which are core, dumpable, "
-                    "privileges, seccomp; or all",
-                    origin, len < LAYER_SHOWN_MAX ? (int)len : LAYER_SHOWN_MAX, word);
-    }
-    return 0;
-}
-
-const char *options_layer_name(enum sandbox_layer layer)
-{
-    return layer_names[layer];
-}
 
 static const struct option *find_option(const char *word)
 {
@@ -266,7 +122,7 @@ static int set_command(const struct option *option, const char *word, const char
         return 0;
     }
     if (options->command != COMMAND_SERVE && options->command != option->command) {
-        return fail(error, "%s: there is another command already; one at a time", word);
+        return value_fail(error, "%s: there is another command already; one at a time", word);
     }
     options->command = option->command;
     if (option->value) {
@@ -287,21 +143,21 @@ static int set_option(const struct option *option, const char *word, const char 
         ++*(unsigned *)(void *)member;
         return 0;
     case OPTION_PORT:
-        return read_port(word, value, (uint16_t *)(void *)member, error);
+        return value_read_port(word, value, (uint16_t *)(void *)member, error);
     case OPTION_SECONDS:
-        return read_unsigned(word, value, " of seconds", SECONDS_MAX, (unsigned *)(void *)member,
-                             error);
+        return value_read_unsigned(word, value, " of seconds", SECONDS_MAX,
+                                   (unsigned *)(void *)member, error);
     case OPTION_NUMBER:
-        return read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
+        return value_read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
     case OPTION_ADDRESSES:
-        return read_addresses(word, value, options, error);
+        return value_read_addresses(word, value, options, error);
     case OPTION_NETWORKS:
-        return read_networks(word, value, (struct networks *)(void *)member, error);
+        return value_read_networks(word, value, (struct networks *)(void *)member, error);
     case OPTION_TEXT:
         *(const char **)(void *)member = value;
         return 0;
     case OPTION_LAYERS:
-        return read_list(word, value, read_layer, options, error);
+        return value_read_layers(word, value, options, error);
     case OPTION_COMMAND:
         return set_command(option, word, value, options, error);
     }
@@ -315,10 +171,10 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
         const char *word = argv[i];
         const struct option *option = find_option(word);
         if (!option) {
-            return fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
+            return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
         }
         if (option->value && i + 1 == argc) {
-            return fail(error, "%s: its %s is missing", word, option->value);
+            return value_fail(error, "%s: its %s is missing", word, option->value);
         }
         const char *value = option->value ? argv[++i] : "";
         int status = set_option(option, word, value, options, error);
@@ -358,12 +214,14 @@ static int read_environment(struct options *options, const bool given[], char *e
 static int settle_keeper(struct options *options, char *error)
 {
     if (options->keeper && (options->no_keeper || options->systemd)) {
-        return fail(error, "-keeper does not go together with %s",
-                    options->no_keeper ? "-no_keeper" : "-systemd, which keeps descriptors itself");
+        return value_fail(error, "-keeper does not go together with %s",
+                          options->no_keeper ? "-no_keeper"
+                                             : "-systemd, which keeps descriptors itself");
     }
     if (options->detach && options->systemd) {
-        return fail(error, "-daemon does not go together with -systemd, which runs the daemon "
-                           "in its foreground");
+        return value_fail(error,
+                          "-daemon does not go together with -systemd, which runs the daemon "
+                          "in its foreground");
     }
     options->keeper = options->keeper || (options->detach && !options->no_keeper);
     return 0;

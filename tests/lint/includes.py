@@ -14,7 +14,8 @@ MAY_INCLUDE = {
     "main": {"options", "daemon", "client", "system", "core"},
     "daemon": {"options", "system", "core"},
     "client": {"options", "system", "core"},
-    "options": {"system", "core"},
+    "options": {"option_values", "system", "core"},
+    "option_values": {"options", "core"},
     "system": set(),
     "core": set(),
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands behind an option, or in its variable. */
+#include "option_values.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORT_MAX 65535
+#define SEPARATORS ", "
+#define LAYER_SHOWN_MAX 64 /* of a word that is none */
+
+static const char *const layer_names[SANDBOX_LAYERS] = {
+    [SANDBOX_CORE] = "core",
+    [SANDBOX_DUMPABLE] = "dumpable",
+    [SANDBOX_PRIVILEGES] = "privileges",
+    [SANDBOX_SECCOMP] = "seccomp",
+};
+
+int value_fail(char *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, OPTIONS_ERROR_SIZE, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+/* Reads a whole decimal number from 1 on; strtoul(3) alone would take signs and blanks. */
+static int read_number(const char *text, unsigned long max, unsigned long *out)
+{
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
+        return -EINVAL;
+    }
+    unsigned long number = strtoul(text, NULL, 10);
+    if (number < 1 || number > max) {
+        return -ERANGE;
+    }
+    *out = number;
+    return 0;
+}
+
+int value_read_port(const char *origin, const char *text, uint16_t *out, char *error)
+{
+    unsigned long port;
+    if (read_number(text, PORT_MAX, &port) < 0) {
+        return value_fail(error, "%s \"%s\": not a port number, which is 1 to %d", origin, text,
+                          PORT_MAX);
+    }
+    *out = (uint16_t)port;
+    return 0;
+}
+
+int value_read_unsigned(const char *origin, const char *text, const char *unit, unsigned max,
+                        unsigned *out, char *error)
+{
+    unsigned long number;
+    if (read_number(text, max, &number) < 0) {
+        return value_fail(error, "%s \"%s\": not a number%s, which is 1 to %u", origin, text, unit,
+                          max);
+    }
+    *out = (unsigned)number;
+    return 0;
+}
+
+static bool has_address(const struct options *options, const struct address *address)
+{
+    for (size_t i = 0; i < options->n_addresses; i++) {
+        if (address_equal(&options->addresses[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_address(const char *origin, const char *word, size_t len, struct options *options,
+                        char *error)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct address address;
+    if (len < sizeof text) {
+        memcpy(text, word, len);
+        text[len] = '\0';
+    }
+    if (len >= sizeof text || address_parse(text, &address) < 0) {
+        return value_fail(error, "%s: \"%.*s\" is not an IPv4 or IPv6 address", origin,
+                          (int)(len < ADDRESS_TEXT_SIZE ? len : ADDRESS_TEXT_SIZE), word);
+    }
+    if (has_address(options, &address)) {
+        return 0;
+    }
+    if (options->n_addresses == OPTIONS_ADDRESSES_MAX) {
+        return value_fail(error, "%s: more than %d addresses", origin, OPTIONS_ADDRESSES_MAX);
+    }
+    options->addresses[options->n_addresses++] = address;
+    return 0;
+}
+
+/* Reads one word of a list. */
+typedef int word_reader(const char *origin, const char *word, size_t len, struct options *options,
+                        char *error);
+
+static int read_list(const char *origin, const char *list, word_reader *read_word,
+                     struct options *options, char *error)
+{
+    for (const char *at = list + strspn(list, SEPARATORS); *at; at += strspn(at, SEPARATORS)) {
+        size_t len = strcspn(at, SEPARATORS);
+        int status = read_word(origin, at, len, options, error);
+        if (status < 0) {
+            return status;
+        }
+        at += len;
+    }
+    return 0;
+}
+
+int value_read_networks(const char *origin, const char *list, struct networks *out, char *error)
+{
+    char reason[NETWORKS_ERROR_SIZE];
+    return networks_parse(list, out, reason) < 0 ? value_fail(error, "%s: %s", origin, reason) : 0;
+}
+
+int value_read_addresses(const char *origin, const char *list, struct options *options, char *error)
+{
+    options->n_addresses = 0;
+    return read_list(origin, list, read_address, options, error);
+}
+
+/* Adds the layers that one word names. */
+static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
+                      char *error)
+{
+    bool all = len == strlen("all") && memcmp(word, "all", len) == 0;
+    bool known = all;
+    for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
+        if (all || (len == strlen(layer_names[i]) && memcmp(word, layer_names[i], len) == 0)) {
+            options->no_sandbox[i] = true;
+            known = true;
+        }
+    }
+    if (!known) {
+        return value_fail(error,
+                          "%s: \"%.*s\" is no layer of the sandbox, which are core, dumpable, "
+                          "privileges, seccomp; or all",
+                          origin, len < LAYER_SHOWN_MAX ? (int)len : LAYER_SHOWN_MAX, word);
+    }
+    return 0;
+}
+
+int value_read_layers(const char *origin, const char *list, struct options *options, char *error)
+{
+    return read_list(origin, list, read_layer, options, error);
+}
+
+const char *options_layer_name(enum sandbox_layer layer)
+{
+    return layer_names[layer];
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands behind an option, or in its variable: numbers, addresses, lists.
+ *
+ * `origin` is the option or the variable, as the user wrote it. Where a value is wrong
+ * each returns -EINVAL, writes one line to `error`, of OPTIONS_ERROR_SIZE bytes, that
+ * names it and says what would be right; what it reads into is then half set.
+ */
+#ifndef EPMD_OPTION_VALUES_H
+#define EPMD_OPTION_VALUES_H
+
+#include <stdint.h>
+
+#include "options.h"
+
+/* Writes the line and returns -EINVAL. */
+int value_fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reads a port, from 1 on. */
+int value_read_port(const char *origin, const char *text, uint16_t *out, char *error);
+
+/* Reads a whole decimal number from 1 to `max`; `unit` follows "a number" in the line. */
+int value_read_unsigned(const char *origin, const char *text, const char *unit, unsigned max,
+                        unsigned *out, char *error);
+
+/* Reads a list of networks, or of the words any, local, none. */
+int value_read_networks(const char *origin, const char *list, struct networks *out, char *error);
+
+/* Reads the addresses to listen on, in the place of those that are there. */
+int value_read_addresses(const char *origin, const char *list, struct options *options,
+                         char *error);
+
+/* Reads the layers of the sandbox to do without. */
+int value_read_layers(const char *origin, const char *list, struct options *options, char *error);
+
+#endif
