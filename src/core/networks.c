@@ -144,6 +144,43 @@ int networks_parse(const char *text, struct networks *out, char error[NETWORKS_E
     return status;
 }
 
+/* Adds a word to a list. */
+static void append(char text[NETWORKS_TEXT_SIZE], const char *word)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, NETWORKS_TEXT_SIZE - len, "%s%s", len ? "," : "", word);
+}
+
+static void append_network(char text[NETWORKS_TEXT_SIZE], const struct network *network)
+{
+    char word[WORD_SIZE];
+    address_format(&network->base, word);
+    if (network->prefix_bits < ADDRESS_BITS) {
+        bool ipv4 = address_is_ipv4(&network->base);
+        size_t len = strlen(word);
+        snprintf(word + len, sizeof word - len, "/%u",
+                 network->prefix_bits - (ipv4 ? MAPPED_BITS : 0));
+    }
+    append(text, word);
+}
+
+void networks_format(const struct networks *networks, char text[NETWORKS_TEXT_SIZE])
+{
+    text[0] = '\0';
+    if (networks->any) {
+        append(text, "any");
+    }
+    if (networks->local) {
+        append(text, "local");
+    }
+    for (size_t i = 0; i < networks->n; i++) {
+        append_network(text, &networks->networks[i]);
+    }
+    if (text[0] == '\0') {
+        append(text, "none");
+    }
+}
+
 static bool network_contains(const struct network *network, const struct address *address)
 {
     struct address base = mask(address, network->prefix_bits);

@@ -16,6 +16,9 @@
 #define NETWORKS_MAX 64
 #define NETWORKS_ERROR_SIZE 224
 
+/* Room for any list as networks_format() writes it, with its NUL. */
+#define NETWORKS_TEXT_SIZE (NETWORKS_MAX * (ADDRESS_TEXT_SIZE + sizeof "/128") + sizeof "any,local")
+
 struct network {
     struct address base;  /* its bits beyond the prefix are 0 */
     unsigned prefix_bits; /* of all 128: an IPv4 /24 has 120 */
@@ -33,6 +36,9 @@ struct networks {
  * separated by commas or blanks. Returns 0; or -EINVAL, leaves `out` alone, and puts
  * into `error` what is wrong and what would be right. */
 int networks_parse(const char *text, struct networks *out, char error[NETWORKS_ERROR_SIZE]);
+
+/* Writes a list as networks_parse() reads it; one that has nobody in it as `none`. */
+void networks_format(const struct networks *networks, char text[NETWORKS_TEXT_SIZE]);
 
 /* Whether a peer of that address, which is on this host or not, is in the list. */
 bool networks_contain(const struct networks *networks, const struct address *address, bool local);

@@ -45,6 +45,19 @@ static void require_sane(const struct networks *networks, const struct address *
     REQUIRE(networks_contain(networks, peer, true) == (in_one || networks->local));
 }
 
+/* Its text is read as the same list. */
+static void require_text(const struct networks *networks)
+{
+    char text[NETWORKS_TEXT_SIZE], error[NETWORKS_ERROR_SIZE];
+    struct networks again;
+    networks_format(networks, text);
+    REQUIRE(strlen(text) < sizeof text);
+    REQUIRE(networks_parse(text, &again, error) == 0);
+    REQUIRE(again.any == networks->any && again.local == networks->local);
+    REQUIRE(again.none == networks->none && again.n == networks->n);
+    REQUIRE(memcmp(again.networks, networks->networks, again.n * sizeof *again.networks) == 0);
+}
+
 static void fuzz_list(const char *text, const struct address *peer)
 {
     struct networks networks;
@@ -55,6 +68,7 @@ static void fuzz_list(const char *text, const struct address *peer)
     REQUIRE((status == 0) == (error[0] == '\0'));
     if (status == 0) {
         require_sane(&networks, peer);
+        require_text(&networks);
     }
 }
 

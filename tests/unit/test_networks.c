@@ -328,6 +328,35 @@ static struct policy policy_with(size_t list)
     return policy;
 }
 
+static void assert_text(const char *list, const char *expected)
+{
+    struct networks networks;
+    char text[NETWORKS_TEXT_SIZE], error[NETWORKS_ERROR_SIZE];
+    assert_int_equal(networks_parse(list, &networks, error), 0);
+    networks_format(&networks, text);
+    assert_string_equal(text, expected);
+}
+
+static void lists_have_a_text(void **state)
+{
+    (void)state;
+    static const struct networks nobody;
+    char longest[4096] = "any,local", text[NETWORKS_TEXT_SIZE];
+    assert_text("any", "any");
+    assert_text(" none ", "none");
+    assert_text("10.0.0.0/8 local,192.0.2.1", "local,10.0.0.0/8,192.0.2.1");
+    assert_text("0.0.0.0/0,::/0,2001:db8::/32", "0.0.0.0/0,::/0,2001:db8::/32");
+    assert_text("::ffff:192.0.2.0/120", "192.0.2.0/24");
+    networks_format(&nobody, text);
+    assert_string_equal(text, "none");
+    for (size_t i = 0; i < NETWORKS_MAX; i++) {
+        size_t len = strlen(longest);
+        snprintf(longest + len, sizeof longest - len, ",ffff:ffff:ffff:ffff:ffff:ffff:ffff:%x/127",
+                 0xff00 + 2 * (unsigned)i);
+    }
+    assert_text(longest, longest);
+}
+
 static void each_list_governs_one_request(void **state)
 {
     (void)state;
@@ -409,6 +438,7 @@ int main(void)
         cmocka_unit_test(wildcards_are_no_peers),
         cmocka_unit_test(long_words_are_cut),
         cmocka_unit_test(networks_are_bounded),
+        cmocka_unit_test(lists_have_a_text),
         cmocka_unit_test(each_list_governs_one_request),
         cmocka_unit_test(no_list_opens_commands),
         cmocka_unit_test(no_list_shuts_out_this_host),
