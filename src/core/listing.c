@@ -22,11 +22,20 @@ static size_t nodes_size(const struct registry_node *nodes)
     return size;
 }
 
-static struct listing *listing_new(size_t size, uint16_t port, struct wire_writer *writer)
+struct listing *listing_new(size_t len)
 {
-    struct listing *listing = malloc(sizeof *listing + PORT_SIZE + size);
+    struct listing *listing = malloc(sizeof *listing + len);
     if (listing) {
         listing->n_refs = 1;
+        listing->len = len;
+    }
+    return listing;
+}
+
+static struct listing *listing_start(size_t size, uint16_t port, struct wire_writer *writer)
+{
+    struct listing *listing = listing_new(PORT_SIZE + size);
+    if (listing) {
         wire_writer_init(writer, listing->bytes, PORT_SIZE + size);
         wire_write_u32(writer, port);
     }
@@ -62,7 +71,7 @@ struct listing *listing_new_names(const struct registry *registry, uint16_t port
 {
     struct wire_writer writer;
     const struct registry_node *node;
-    struct listing *listing = listing_new(nodes_size(registry->live), port, &writer);
+    struct listing *listing = listing_start(nodes_size(registry->live), port, &writer);
     if (!listing) {
         return NULL;
     }
@@ -81,7 +90,7 @@ struct listing *listing_new_dump(const struct registry *registry, uint16_t port)
     struct wire_writer writer;
     const struct registry_node *node;
     size_t size = nodes_size(registry->live) + nodes_size(registry->departed);
-    struct listing *listing = listing_new(size, port, &writer);
+    struct listing *listing = listing_start(size, port, &writer);
     if (!listing) {
         return NULL;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The replies to NAMES_REQ and DUMP_REQ: the only ones that grow with the nodes.
+ * The replies to NAMES_REQ and DUMP_REQ, which grow with the nodes, as that to INFO_REQ
+ * does (core/inventory).
  *
  * A listing is one run of bytes that never changes once made. It is counted by
  * reference, so that any number of slow readers share one copy.
@@ -24,6 +25,10 @@ struct listing {
 typedef struct listing *listing_maker(const struct registry *registry, uint16_t port);
 listing_maker listing_new_names;
 listing_maker listing_new_dump;
+
+/* Makes one of `len` bytes, which the caller, who owns one reference, fills in. Returns
+ * NULL without memory. */
+struct listing *listing_new(size_t len);
 
 /* Takes one more reference and returns `listing`. */
 struct listing *listing_ref(struct listing *listing);

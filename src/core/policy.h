@@ -36,7 +36,8 @@ bool policy_is_local(const struct address *peer, const struct address *own);
 bool policy_may_ask_anything(const struct policy *policy, const struct address *peer, bool local);
 
 /* Returns REFUSAL_NONE where a peer may ask that while `n_live` nodes are registered.
- * RELOAD_REQ is for every peer on this host, as it loses nothing. */
+ * RELOAD_REQ and INFO_REQ are for every peer on this host: the one loses nothing, the
+ * other tells little more than DUMP_REQ. */
 enum refusal policy_check(const struct policy *policy, enum protocol_tag tag,
                           const struct address *peer, bool local, size_t n_live);
 

@@ -91,6 +91,7 @@ enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_r
     case PROTOCOL_DUMP_REQ:
     case PROTOCOL_KILL_REQ:
     case PROTOCOL_RELOAD_REQ:
+    case PROTOCOL_INFO_REQ:
         return REFUSAL_NONE;
     }
     return REFUSAL_TAG_UNKNOWN;
@@ -113,6 +114,8 @@ const char *protocol_tag_name(uint8_t tag)
         return "STOP_REQ";
     case PROTOCOL_RELOAD_REQ:
         return "RELOAD_REQ";
+    case PROTOCOL_INFO_REQ:
+        return "INFO_REQ";
     default:
         return NULL;
     }

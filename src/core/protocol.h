@@ -21,7 +21,7 @@
 #define PROTOCOL_FRAME_MAX 3057 /* largest legal request, and some slack */
 #define PROTOCOL_EXTRA_MAX 1020 /* bytes */
 
-/* Room for any reply but NAMES and DUMP: a port reply with the longest name and extra. */
+/* Room for any reply but NAMES, DUMP and INFO: a port reply with the longest name and extra. */
 #define PROTOCOL_REPLY_MAX (14 + NAME_MAX_LEN + PROTOCOL_EXTRA_MAX)
 
 enum protocol_tag {
@@ -32,6 +32,7 @@ enum protocol_tag {
     PROTOCOL_KILL_REQ = 'k',
     PROTOCOL_STOP_REQ = 's',
     PROTOCOL_RELOAD_REQ = 'r', /* our own: let the program now on disk take over */
+    PROTOCOL_INFO_REQ = 'i',   /* our own: tell of the daemon and its nodes (core/inventory) */
 };
 
 /* What a node tells of itself: stored and given out as it came, never judged. */

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "core/address.h"
 #include "core/hash.h"
 #include "core/protocol.h"
 #include "core/refusal.h"
@@ -30,8 +31,9 @@ struct registry_node {
     int64_t since_ms; /* when it was registered; set by the caller */
     uint64_t id;      /* of the connection, beyond this process; set by the caller */
     uint32_t creation;
-    int fd;    /* carried the registration, for DUMP; set by the caller */
-    bool live; /* or departed */
+    int fd;               /* carried the registration, for DUMP; set by the caller */
+    bool live;            /* or departed */
+    struct endpoint peer; /* of that connection, for INFO; set by the caller */
 
     /* What a lookup needs is side by side. */
     UT_hash_handle hh;

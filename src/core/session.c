@@ -20,6 +20,7 @@ void session_context_deinit(struct session_context *context)
 {
     listing_unref(context->names.listing);
     listing_unref(context->dump.listing);
+    listing_unref(context->info.listing);
     registry_deinit(&context->registry);
 }
 
@@ -32,6 +33,7 @@ void session_resume(struct session *session, struct registry_node *node)
 {
     node->owner = session;
     node->fd = session->fd;
+    node->peer = session->peer;
     session->node = node;
 }
 
@@ -135,20 +137,45 @@ static void serve_port(struct session_context *context, struct session_outcome *
     outcome_reply(outcome, context->reply, len);
 }
 
-static void serve_listing(struct session_context *context, struct session_listing *last,
-                          listing_maker *make, struct session_outcome *outcome)
+/* Whether the last reply is still true; else it is dropped, for the next one. */
+static bool listing_is_true(struct session_listing *last, const struct registry *registry,
+                            bool changed)
 {
-    if (!last->listing || last->generation != context->registry.generation) {
-        listing_unref(last->listing);
-        last->listing = make(&context->registry, context->port);
-        last->generation = context->registry.generation;
+    if (last->listing && last->generation == registry->generation && !changed) {
+        return true;
     }
-    if (!last->listing) {
+    listing_unref(last->listing);
+    *last = (struct session_listing){.generation = registry->generation};
+    return false;
+}
+
+static void outcome_listing(struct session_outcome *outcome, struct listing *listing)
+{
+    if (!listing) {
         outcome->refusal = REFUSAL_NO_MEMORY;
         return;
     }
-    outcome_reply(outcome, last->listing->bytes, last->listing->len);
-    outcome->listing = last->listing;
+    outcome_reply(outcome, listing->bytes, listing->len);
+    outcome->listing = listing;
+}
+
+static void serve_listing(struct session_context *context, struct session_listing *last,
+                          listing_maker *make, struct session_outcome *outcome)
+{
+    if (!listing_is_true(last, &context->registry, false)) {
+        last->listing = make(&context->registry, context->port);
+    }
+    outcome_listing(outcome, last->listing);
+}
+
+static void serve_info(struct session *session, struct session_context *context,
+                       struct session_outcome *outcome)
+{
+    bool changed = context->hooks.describe(session, &context->self);
+    if (!listing_is_true(&context->info, &context->registry, changed)) {
+        context->info.listing = inventory_new(&context->registry, &context->self);
+    }
+    outcome_listing(outcome, context->info.listing);
 }
 
 static void serve_stop(struct session_context *context, struct session_outcome *outcome)
@@ -214,6 +241,9 @@ static void session_serve(struct session *session, struct session_context *conte
         break;
     case PROTOCOL_RELOAD_REQ:
         serve_reload(context, outcome);
+        break;
+    case PROTOCOL_INFO_REQ:
+        serve_info(session, context, outcome);
         break;
     }
 }

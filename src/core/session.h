@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/address.h"
+#include "core/inventory.h"
 #include "core/listing.h"
 #include "core/policy.h"
 #include "core/protocol.h"
@@ -40,6 +41,10 @@ struct session_hooks {
 
     /* Ends the connection of a registered session, and the session with it. */
     void (*end)(struct session *session);
+
+    /* Brings up to date what the daemon tells a session's peer of itself. Returns whether
+     * any of it has changed. */
+    bool (*describe)(struct session *session, struct inventory_daemon *self);
 };
 
 /* The last reply of its kind, good as long as the registry has that generation. */
@@ -62,7 +67,8 @@ struct session_context {
     struct session_hooks hooks;
     bool can_reload; /* a successor would find the registrations */
     uint16_t port;   /* epmd's own, as NAMES and DUMP report it */
-    struct session_listing names, dump;
+    struct inventory_daemon self;
+    struct session_listing names, dump, info;
     uint8_t reply[PROTOCOL_REPLY_MAX];
 };
 
@@ -90,7 +96,7 @@ struct session_outcome {
 
 /* Sets up the shared part; the registry in it starts empty. `max_live`, `max_departed`
  * and `seed` are registry_init()'s. The policy starts as policy_init()'s.
- * The caller fills in hooks and port. */
+ * The caller fills in hooks, port, and what never changes of `self`. */
 void session_context_init(struct session_context *context, size_t max_live, size_t max_departed,
                           const uint8_t seed[HASH_SEED_SIZE]);
 

@@ -187,15 +187,24 @@ int acceptor_open(struct acceptor *acceptor, struct server *server,
     return acceptor_open_all(acceptor, in_use);
 }
 
+size_t acceptor_list_endpoints(const struct acceptor *acceptor,
+                               struct endpoint out[ACCEPTOR_LISTENERS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < acceptor->n_listeners; i++) {
+        n += listener_endpoint(event_get_fd(&acceptor->listeners[i]), &out[n]) == 0;
+    }
+    return n;
+}
+
 void acceptor_announce(const struct acceptor *acceptor)
 {
-    for (size_t i = 0; i < acceptor->n_listeners; i++) {
-        struct endpoint endpoint;
+    struct endpoint endpoints[ACCEPTOR_LISTENERS_MAX];
+    size_t n = acceptor_list_endpoints(acceptor, endpoints);
+    for (size_t i = 0; i < n; i++) {
         char address[ADDRESS_TEXT_SIZE];
-        if (listener_endpoint(event_get_fd(&acceptor->listeners[i]), &endpoint) == 0) {
-            address_format(&endpoint.address, address);
-            log_line(LOG_INFO, "listening on %s port %u", address, endpoint.port);
-        }
+        address_format(&endpoints[i].address, address);
+        log_line(LOG_INFO, "listening on %s port %u", address, endpoints[i].port);
     }
 }
 

@@ -33,6 +33,10 @@ struct acceptor {
 int acceptor_open(struct acceptor *acceptor, struct server *server,
                   const struct inheritance *inheritance, struct endpoint *in_use);
 
+/* Writes where it listens to `out`, and returns how many these are. */
+size_t acceptor_list_endpoints(const struct acceptor *acceptor,
+                               struct endpoint out[ACCEPTOR_LISTENERS_MAX]);
+
 /* Tells in the log where it listens. */
 void acceptor_announce(const struct acceptor *acceptor);
 

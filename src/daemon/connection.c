@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/description.h"
 #include "daemon/report.h"
 #include "daemon/server.h"
 #include "system/clock.h"
@@ -403,7 +404,13 @@ static void session_end(struct session *session)
     connection_free(connection_of(session));
 }
 
+static bool session_describe(struct session *session, struct inventory_daemon *self)
+{
+    return description_update(self, connection_of(session)->server);
+}
+
 const struct session_hooks connection_hooks = {
     .has_ended = session_has_ended,
     .end = session_end,
+    .describe = session_describe,
 };

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "daemon/connection.h"
+#include "daemon/description.h"
 #include "daemon/report.h"
+#include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/keeper.h"
 #include "system/log.h"
@@ -110,6 +112,8 @@ static int server_set_up(struct server *server, const struct inheritance *inheri
     if (status == 0) {
         store_begin(&server->store, inheritance_restore(inheritance, server));
         server->sessions.can_reload = store_is_open(&server->store);
+        server->started_ms = clock_now_ms();
+        description_init(&server->sessions.self, server);
     }
     return status;
 }

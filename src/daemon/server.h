@@ -27,6 +27,7 @@ struct server {
     struct event drained;    /* the longest that this may take */
     bool is_draining;        /* accepts nobody, finishes who is there */
     bool ends_registrations; /* nothing is to survive this process */
+    int64_t started_ms;      /* of the monotonic clock */
     int drain_status;        /* what exit_status becomes with it */
     int exit_status;
     uint8_t input[SESSION_REQUEST_MAX]; /* what is read before it is looked at */

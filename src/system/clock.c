@@ -4,9 +4,19 @@
 
 #include <time.h>
 
-int64_t clock_now_ms(void)
+static int64_t read_ms(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_now_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_zero_ms(void)
+{
+    return read_ms(CLOCK_REALTIME) - clock_now_ms();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monotonic clock: no delay or time-out here ever depends on the time of day. */
+/* The monotonic clock: no delay or time-out here ever depends on the time of day, which
+ * serves only to tell people when something was. */
 #ifndef EPMD_SYSTEM_CLOCK_H
 #define EPMD_SYSTEM_CLOCK_H
 
@@ -7,5 +8,9 @@
 
 /* Milliseconds since some fixed moment before this boot's first process. */
 int64_t clock_now_ms(void);
+
+/* The time of day at which that clock was 0, in milliseconds of Unix time. It moves when
+ * somebody sets the time of day, and for as long as the machine sleeps. */
+int64_t clock_zero_ms(void);
 
 #endif

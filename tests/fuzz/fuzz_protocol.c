@@ -40,7 +40,7 @@ static void require_request(const struct protocol_request *request, const uint8_
                             size_t size)
 {
     const struct protocol_node *node = &request->node;
-    bool bare = strchr("ndkr", (int)request->tag) != NULL;
+    bool bare = strchr("ndkri", (int)request->tag) != NULL;
     REQUIRE(protocol_tag_name(data[0]) != NULL);
     REQUIRE((node->name == NULL) == bare);
     if (!bare && request->tag != PROTOCOL_STOP_REQ) {

@@ -65,6 +65,14 @@ static void end(struct session *session)
     connection_close(slot);
 }
 
+static bool describe(struct session *session, struct inventory_daemon *self)
+{
+    REQUIRE(session->local);
+    bool changed = self->n_stored != context.registry.n_live;
+    self->n_stored = (uint32_t)context.registry.n_live;
+    return changed;
+}
+
 static void connection_open(size_t slot, bool local)
 {
     static const struct endpoint peer = {.port = 1};
@@ -203,7 +211,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t seed[HASH_SEED_SIZE] = "sixteen bytes..";
     struct script script = {.at = data, .end = data + size};
     session_context_init(&context, MAX_LIVE, MAX_DEPARTED, seed);
-    context.hooks = (struct session_hooks){.has_ended = has_ended, .end = end};
+    context.hooks =
+        (struct session_hooks){.has_ended = has_ended, .end = end, .describe = describe};
     context.port = 4369;
     while (script.at < script.end) {
         run_step(&script);

@@ -45,6 +45,7 @@ PROTOCOL = {
     "stop": b"salice",
     "stop-no-name": b"s\xff\0\0",
     "reload": b"r",
+    "info": b"i",
     "unknown": b"q",
 }
 
@@ -87,6 +88,7 @@ SESSION = {
     "stop": ALICE + ask(1, b"salice") + ask(1, b"salice", RELAXED) + ask(2, b"salice", RELAXED),
     "reload": ALICE + ask(1, b"r") + ask(1, b"r", CAN_RELOAD)
     + ask(1, b"r", CAN_RELOAD | REMOTE),
+    "info": ALICE + ask(1, b"i") + BOB + ask(2, b"i") + ask(3, b"i", REMOTE),
     "remote": ask(0, alive(b"alice"), REMOTE) + ask(1, b"k", REMOTE) + ask(2, b"sbob", REMOTE),
     "bytewise": step(OPEN, 0) + b"".join(send(0, bytes([b])) for b in framed(alive(b"alice"))),
     "interleaved": step(OPEN, 0) + step(OPEN, 1) + send(0, b"\0") + send(1, b"\0\6zal")
@@ -173,7 +175,42 @@ NETWORKS = {
     "longest": PEER6 + b"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128",
 }
 
+def record(kind, body):
+    return struct.pack(">BH", kind, len(body)) + body
+
+
+def described(n_nodes, more=b"", listeners=(PEER4, PEER6), text=b"any"):
+    fields = struct.pack(">HIBBqII", 4369, 4711, 1, 1, 1795262400000, n_nodes, 1)
+    texts = b"".join(struct.pack(">H", len(t)) + t for t in (b"0.1.0", text, b"any", b"local"))
+    ends = b"".join(address + b"\x11\x11" for address in listeners)
+    return b"i\1" + record(1, fields + texts + struct.pack(">H", len(listeners)) + ends + more)
+
+
+def node(name, extra=b"", more=b""):
+    fields = struct.pack(">qI16sH", 1795262400000, 5, PEER4, 40000)
+    return record(2, fields + alive(name, extra)[1:] + more)
+
+
+INVENTORY = {
+    "nobody": described(0),
+    "nodes": described(2) + node(b"alice") + node("é€💩".encode(), b"\0\xff"),
+    "longest": described(1) + node("💩".encode() * 255, b"e" * 1020),
+    "twice": described(2) + node(b"alice") + node(b"alice"),
+    "nul": described(1) + node(b"a\0b"),
+    "empty-name": described(1) + node(b""),
+    "grown": described(1, b"more") + record(99, b"other") + node(b"alice", more=b"more"),
+    "surplus": described(1) + node(b"alice") + node(b"bob"),
+    "too-few": described(2) + node(b"alice"),
+    "truncated": described(1) + node(b"alice")[:-1],
+    "many-listeners": described(0, listeners=[PEER4] * 70),
+    "long-text": described(0, text=b"x\x1b" * 3000),
+    "newer": b"i\2" + described(0)[2:],
+    "names": b"\0\0\x11\x11name alice at port 35099\n",
+    "no-daemon": b"i\1" + node(b"alice"),
+}
+
 for target, inputs in {
+    "inventory": INVENTORY,
     "protocol": PROTOCOL,
     "session": SESSION,
     "options": OPTIONS,

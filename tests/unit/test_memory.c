@@ -212,9 +212,9 @@ static void sessions_survive(void **state)
     const struct request requests[] = {
         request_alive(&carol), request_alive(&bob), request_named('z', "alice", 5),
         request_bare('n'),     request_bare('d'),   request_named('s', "alice", 5),
-        request_bare('k')};
+        request_bare('k'),     request_bare('i')};
     /* A new node, a returning one; two for a listing, of which one only makes it smaller. */
-    static const size_t n_allocations[] = {1, 1, 0, 2, 2, 0, 0};
+    static const size_t n_allocations[] = {1, 1, 0, 2, 2, 0, 0, 1};
     for (size_t i = 0; i < LENGTH(requests); i++) {
         assert_int_equal(fail_each(&requests[i], 0, false), n_allocations[i]);
         assert_int_equal(fail_each(&requests[i], 1, false), n_allocations[i] + 1);

@@ -378,7 +378,8 @@ static void no_list_opens_commands(void **state)
 {
     (void)state;
     static const enum protocol_tag commands[] = {PROTOCOL_DUMP_REQ, PROTOCOL_KILL_REQ,
-                                                 PROTOCOL_STOP_REQ, PROTOCOL_RELOAD_REQ};
+                                                 PROTOCOL_STOP_REQ, PROTOCOL_RELOAD_REQ,
+                                                 PROTOCOL_INFO_REQ};
     struct address peer = address_of("10.1.2.3");
     struct policy open = {.relaxed = true,
                           .allow_lookup.any = true,

@@ -32,7 +32,8 @@ static void strangers_may_nothing_else(void **state)
 {
     (void)state;
     static const enum protocol_tag tags[] = {PROTOCOL_DUMP_REQ, PROTOCOL_KILL_REQ,
-                                             PROTOCOL_STOP_REQ, PROTOCOL_RELOAD_REQ};
+                                             PROTOCOL_STOP_REQ, PROTOCOL_RELOAD_REQ,
+                                             PROTOCOL_INFO_REQ};
     assert_int_equal(check(PROTOCOL_ALIVE2_REQ, false, true, 0), REFUSAL_REGISTER_NOT_ALLOWED);
     for (size_t i = 0; i < LENGTH(tags); i++) {
         for (size_t k = 0; k < LENGTH(n_lives); k++) {
@@ -42,7 +43,7 @@ static void strangers_may_nothing_else(void **state)
     }
 }
 
-static void locals_may_register_dump_and_reload(void **state)
+static void locals_may_register_dump_reload_and_be_informed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(n_lives); i++) {
@@ -50,6 +51,7 @@ static void locals_may_register_dump_and_reload(void **state)
             assert_int_equal(check(PROTOCOL_ALIVE2_REQ, true, relaxed, n_lives[i]), REFUSAL_NONE);
             assert_int_equal(check(PROTOCOL_DUMP_REQ, true, relaxed, n_lives[i]), REFUSAL_NONE);
             assert_int_equal(check(PROTOCOL_RELOAD_REQ, true, relaxed, n_lives[i]), REFUSAL_NONE);
+            assert_int_equal(check(PROTOCOL_INFO_REQ, true, relaxed, n_lives[i]), REFUSAL_NONE);
         }
     }
 }
@@ -113,7 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(anyone_may_look_up),
         cmocka_unit_test(strangers_may_nothing_else),
-        cmocka_unit_test(locals_may_register_dump_and_reload),
+        cmocka_unit_test(locals_may_register_dump_reload_and_be_informed),
         cmocka_unit_test(kill_needs_no_nodes_or_relaxed),
         cmocka_unit_test(stop_needs_relaxed),
         cmocka_unit_test(local_is_loopback_or_our_own_address),

@@ -42,7 +42,7 @@ static void everything_is_dumped(void **state)
 static void listing_is_shared_until_a_change(void **state)
 {
     (void)state;
-    static const uint8_t tags[] = {'n', 'd'};
+    static const uint8_t tags[] = {'n', 'd', 'i'};
     for (size_t i = 0; i < LENGTH(tags); i++) {
         struct listing *first = listing_ref(ask_bare(tags[i]).listing);
         ask_again();
@@ -59,6 +59,44 @@ static void listing_is_shared_until_a_change(void **state)
     }
 }
 
+static void info_tells_of_each_node(void **state)
+{
+    (void)state;
+    struct inventory_reader reader;
+    struct inventory_daemon daemon;
+    struct inventory_node node;
+    fixture.asker.n_stored = 1;
+    struct session_outcome outcome = ask_bare('i');
+    assert_int_equal(outcome.verdict, SESSION_REPLY);
+    assert_int_equal(inventory_read_daemon(&reader, outcome.reply, outcome.reply_len, &daemon), 0);
+    assert_int_equal(daemon.port, WORLD_PORT);
+    assert_int_equal(daemon.n_stored, 1);
+    assert_int_equal(inventory_read_node(&reader, &node), 1);
+    assert_memory_equal(node.info.name, "bob", 3);
+    assert_int_equal(node.creation, find("bob")->creation);
+    assert_int_equal(node.since_ms, WORLD_CLOCK_MS + WORLD_NOW_MS);
+    assert_int_equal(node.peer.port, fixture.bob.session.peer.port);
+    assert_true(address_equal(&node.peer.address, &fixture.bob.session.peer.address));
+    assert_int_equal(inventory_read_node(&reader, &node), 1);
+    assert_memory_equal(node.info.name, "alice", 5);
+    assert_int_equal(inventory_read_node(&reader, &node), 0);
+}
+
+static void info_follows_the_daemon(void **state)
+{
+    (void)state;
+    struct listing *first = listing_ref(ask_bare('i').listing);
+    ask_again();
+    fixture.asker.n_stored = 2;
+    struct session_outcome outcome = ask_bare('i');
+    struct inventory_reader reader;
+    struct inventory_daemon daemon;
+    assert_ptr_not_equal(outcome.listing, first);
+    assert_int_equal(inventory_read_daemon(&reader, outcome.reply, outcome.reply_len, &daemon), 0);
+    assert_int_equal(daemon.n_stored, 2);
+    listing_unref(first);
+}
+
 static void strangers_are_closed(void **state)
 {
     (void)state;
@@ -71,6 +109,7 @@ static void strangers_are_closed(void **state)
     assert_closed(ask_bare('d'), REFUSAL_NOT_LOCAL);
     assert_closed(ask_bare('k'), REFUSAL_NOT_LOCAL);
     assert_closed(ask_bare('r'), REFUSAL_NOT_LOCAL);
+    assert_closed(ask_bare('i'), REFUSAL_NOT_LOCAL);
     assert_closed(ask_named('s', "alice"), REFUSAL_NOT_LOCAL);
     assert_int_equal(registry()->n_live, 2);
     assert_int_equal(fixture.alice.n_asked, 0);
@@ -140,11 +179,12 @@ static void unknown_tag_is_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(port_tells_the_node),    FIXTURE_TEST(names_are_listed),
-        FIXTURE_TEST(everything_is_dumped),   FIXTURE_TEST(listing_is_shared_until_a_change),
-        FIXTURE_TEST(strangers_are_closed),   FIXTURE_TEST(kill_needs_an_empty_registry),
-        FIXTURE_TEST(relaxed_kill_is_obeyed), FIXTURE_TEST(relaxed_stop_ends_the_node),
-        FIXTURE_TEST(stop_needs_relaxed),     FIXTURE_TEST(reload_needs_a_successor),
+        FIXTURE_TEST(port_tells_the_node),     FIXTURE_TEST(names_are_listed),
+        FIXTURE_TEST(everything_is_dumped),    FIXTURE_TEST(listing_is_shared_until_a_change),
+        FIXTURE_TEST(info_tells_of_each_node), FIXTURE_TEST(info_follows_the_daemon),
+        FIXTURE_TEST(strangers_are_closed),    FIXTURE_TEST(kill_needs_an_empty_registry),
+        FIXTURE_TEST(relaxed_kill_is_obeyed),  FIXTURE_TEST(relaxed_stop_ends_the_node),
+        FIXTURE_TEST(stop_needs_relaxed),      FIXTURE_TEST(reload_needs_a_successor),
         FIXTURE_TEST(unknown_tag_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,11 +22,21 @@ static void end(struct session *session)
     client_close(client);
 }
 
+static bool describe(struct session *session, struct inventory_daemon *self)
+{
+    const struct client *client = (struct client *)(void *)session;
+    bool changed = self->n_stored != client->n_stored;
+    self->n_stored = client->n_stored;
+    return changed;
+}
+
 void world_init(struct world *world)
 {
     session_context_init(&world->context, WORLD_MAX_LIVE, WORLD_MAX_DEPARTED, world_seed);
-    world->context.hooks = (struct session_hooks){.has_ended = has_ended, .end = end};
+    world->context.hooks =
+        (struct session_hooks){.has_ended = has_ended, .end = end, .describe = describe};
     world->context.port = WORLD_PORT;
+    world->context.self = (struct inventory_daemon){.port = WORLD_PORT, .clock_ms = WORLD_CLOCK_MS};
 }
 
 void world_deinit(struct world *world)

@@ -14,6 +14,7 @@
 #define WORLD_MAX_LIVE 4
 #define WORLD_MAX_DEPARTED 3
 #define WORLD_NOW_MS 123456789
+#define WORLD_CLOCK_MS 1700000000000
 
 extern const uint8_t world_seed[HASH_SEED_SIZE];
 
@@ -28,6 +29,7 @@ struct client {
     bool has_ended;
     size_t n_asked;
     size_t n_ends;
+    uint32_t n_stored; /* what the daemon tells this one */
 };
 
 void world_init(struct world *world);

@@ -143,10 +143,10 @@ def test_no_list_opens_commands(serve, hosts):
     daemon = serve(*OPEN, "-relaxed_command_check")
     with hosts[1].entered():
         for address in HOSTS:
-            for request in DUMP, KILL, stop(b"near"), b"\0\1r":
+            for request in DUMP, KILL, stop(b"near"), b"\0\1r", b"\0\1i":
                 assert exchange(daemon, request, host=address) == b""
     assert_local_unaffected(daemon, hosts[0])
-    for tag in "DUMP_REQ", "KILL_REQ", 'STOP_REQ "near"', "RELOAD_REQ":
+    for tag in "DUMP_REQ", "KILL_REQ", 'STOP_REQ "near"', "RELOAD_REQ", "INFO_REQ":
         assert f"refused {tag} from 10.9.9.2 port" in daemon.log()
 
 
