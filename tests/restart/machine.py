@@ -59,11 +59,11 @@ def suite():
     return found.group(1)
 
 
-def libraries(binary):
+def libraries(binary, root=TREE):
     """What the binary needs and the tree may lack."""
     listing = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
     return [path for path in re.findall(r"(/\S+)", listing)
-            if not os.path.exists(TREE + path)]
+            if not os.path.exists(root + path)]
 
 
 class Machine:
