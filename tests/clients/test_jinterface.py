@@ -27,25 +27,62 @@ def java_node(ask_otp, tmp_path_factory):
     return ("-XX:TieredStopAtLevel=1", "-cp", f"{library}:{classes}", "JavaNode", NAME)
 
 
-def start(site, java_node, *arguments):
+@pytest.fixture
+def start(site, java_node):
+    """A function that starts the node."""
     # The cookie is in the home directory, which Java takes from the password file.
-    return site.program("java", f"-Duser.home={site.home}", *java_node, *arguments)
+    return lambda: site.program("java", f"-Duser.home={site.home}", *java_node)
 
 
-def test_finds_a_node(site, java_node):
+def test_finds_a_node(site, start):
     with site.node("-name", "a@127.0.0.1") as a:
-        with start(site, java_node, "a@127.0.0.1") as j:
+        with start() as j:
             port = int(j.expect(r"^published (\d+)").group(1))
+            j.send("ping a@127.0.0.1")
             j.expect("^pinged true")
             assert site.await_names("a", "j")["j"] == port
             assert a.ask("nodes(hidden)") == f"['{NAME}']"
         site.await_names("a")
 
 
-def test_is_found_by_a_node(site, java_node):
+def test_is_found_by_a_node(site, start):
     with site.node("-name", "a@127.0.0.1") as a:
-        with start(site, java_node) as j:
+        with start() as j:
             j.expect("^published")
             echo = f"{{echo, '{NAME}'}} ! self(), receive Pid -> Pid =:= self() end"
             assert a.ask(echo) == "true"
         site.await_names("a")
+
+
+def test_lists_the_names(site, start):
+    with site.node("-name", "a@127.0.0.1"), start() as j:
+        j.expect("^published")
+        ports = site.await_names("a", "j")
+        j.send("names")
+        listed = j.expect(r"((?:^name .*\r?\n)*)^listed").group(1)
+        assert sorted(listed.split("\n")[:-1]) == [
+            f"name {name} at port {port}" for name, port in sorted(ports.items())]
+
+
+def test_leaves_by_itself_and_returns(site, start):
+    with start() as j:
+        j.expect("^published")
+        site.await_names("j")
+        j.send("close")
+        j.expect("^closed")
+        site.await_names()
+        with start() as again:
+            again.expect("^published")
+            site.await_names("j")
+        assert j.process.poll() is None
+
+
+def test_duplicate_is_refused_and_the_first_stays(site, start):
+    """Jinterface does not tell its user: the second node lives, but nobody finds it."""
+    with start() as j:
+        j.expect("^published")
+        ports = site.await_names("j")
+        with start() as second:
+            assert int(second.expect(r"^published (\d+)").group(1)) != ports["j"]
+            assert site.names() == ports
+        assert site.names() == ports
