@@ -16,6 +16,7 @@
 #include "options.h"
 #include "system/descriptors.h"
 #include "system/detach.h"
+#include "system/journal.h"
 #include "system/keeper.h"
 #include "system/log.h"
 #include "system/notify.h"
@@ -26,8 +27,8 @@ static int end_beside(const struct endpoint *in_use)
     char address[ADDRESS_TEXT_SIZE];
     address_format(&in_use->address, address);
     if (commands_is_epmd(in_use)) {
-        log_debug(LOG_VERBOSITY_REQUESTS, "epmd is already running at %s port %u", address,
-                  in_use->port);
+        log_line(LOG_VERBOSITY_REQUESTS, "epmd is already running at %s port %u", address,
+                 in_use->port);
         return EXIT_SUCCESS;
     }
     log_line(LOG_ERR,
@@ -93,6 +94,21 @@ static int serve(const struct start *start)
     return status < 0 ? EXIT_FAILURE : status;
 }
 
+/* Starts to log where that was asked for, or where it suits. */
+static void start_log(const struct options *options, bool is_worker)
+{
+    bool suits_syslog = options->detach && options->log_target == LOG_TARGET_DEFAULT;
+    int status = log_open(suits_syslog ? LOG_TARGET_SYSLOG : options->log_target);
+    if (status == 0) {
+        return;
+    }
+    if (!is_worker) { /* whose keeper has told */
+        log_line(LOG_WARNING, "-log journal: cannot send to %s: %s; logging to %s instead",
+                 JOURNAL_SOCKET, strerror(-status), options->detach ? "syslog" : "standard error");
+    }
+    log_open(options->detach ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR);
+}
+
 static void log_for_keeper(int level, const char *text)
 {
     log_line(level, "keeper: %s", text);
@@ -114,9 +130,7 @@ static int serve_as_worker(void *argument)
 {
     struct start start = *(const struct start *)argument;
     start.ready = -1; /* it is the keeper who tells */
-    if (start.options->detach) {
-        log_use_syslog();
-    }
+    start_log(start.options, true);
     return serve(&start);
 }
 
@@ -154,7 +168,7 @@ static int run_daemon(const struct options *options, char *const argv[])
 {
     struct start start = {.options = options, .ready = -1};
     bool is_worker = notify_has_keeper();
-    log_set_verbosity(options->debug);
+    log_set_level(options->log_level);
     int status = descriptors_fill_standard();
     if (status < 0) {
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
@@ -163,9 +177,7 @@ static int run_daemon(const struct options *options, char *const argv[])
         (options->detach && !is_worker && start_detach(&start) < 0)) {
         return EXIT_FAILURE;
     }
-    if (options->detach) {
-        log_use_syslog();
-    }
+    start_log(options, is_worker);
     bool keeps = options->keeper && !is_worker;
     return keeps ? keep(&start, argv) : serve(&start);
 }

@@ -10,7 +10,7 @@
 
 #define PORT_MAX 65535
 #define SEPARATORS ", "
-#define LAYER_SHOWN_MAX 64 /* of a word that is none */
+#define WORD_SHOWN_MAX 64 /* of a word that is none */
 
 static const char *const layer_names[SANDBOX_LAYERS] = {
     [SANDBOX_CORE] = "core",
@@ -128,6 +128,54 @@ int value_read_addresses(const char *origin, const char *list, struct options *o
     return read_list(origin, list, read_address, options, error);
 }
 
+struct choice {
+    const char *word;
+    int value;
+};
+
+static const struct choice log_targets[] = {
+    {"stderr", LOG_TARGET_STDERR},
+    {"syslog", LOG_TARGET_SYSLOG},
+    {"journal", LOG_TARGET_JOURNAL},
+    {NULL, 0},
+};
+
+static const struct choice log_levels[] = {
+    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+    {NULL, 0},
+};
+
+/* Reads one of the words; `expected` ends the line where it is none of them. */
+static int read_choice(const char *origin, const char *word, const struct choice *choices,
+                       const char *expected, int *out, char *error)
+{
+    for (; choices->word; choices++) {
+        if (strcmp(word, choices->word) == 0) {
+            *out = choices->value;
+            return 0;
+        }
+    }
+    return value_fail(error, "%s \"%.*s\": %s", origin, WORD_SHOWN_MAX, word, expected);
+}
+
+int value_read_log_target(const char *origin, const char *word, enum log_target *out, char *error)
+{
+    int target;
+    int status =
+        read_choice(origin, word, log_targets,
+                    "no place for a log, which is stderr, syslog or journal", &target, error);
+    if (status == 0) {
+        *out = (enum log_target)target;
+    }
+    return status;
+}
+
+int value_read_log_level(const char *origin, const char *word, int *out, char *error)
+{
+    return read_choice(origin, word, log_levels, "no level, which is error, warning, info or debug",
+                       out, error);
+}
+
 /* Adds the layers that one word names. */
 static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
                       char *error)
@@ -144,7 +192,7 @@ static int read_layer(const char *origin, const char *word, size_t len, struct o
         return value_fail(error,
                           "%s: \"%.*s\" is no layer of the sandbox, which are core, dumpable, "
                           "privileges, seccomp; or all",
-                          origin, len < LAYER_SHOWN_MAX ? (int)len : LAYER_SHOWN_MAX, word);
+                          origin, len < WORD_SHOWN_MAX ? (int)len : WORD_SHOWN_MAX, word);
     }
     return 0;
 }

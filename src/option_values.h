@@ -30,6 +30,10 @@ int value_read_networks(const char *origin, const char *list, struct networks *o
 int value_read_addresses(const char *origin, const char *list, struct options *options,
                          char *error);
 
+/* Reads one of the words of -log, or of -log_level, which is then one of syslog(3)'s. */
+int value_read_log_target(const char *origin, const char *word, enum log_target *out, char *error);
+int value_read_log_level(const char *origin, const char *word, int *out, char *error);
+
 /* Reads the layers of the sandbox to do without. */
 int value_read_layers(const char *origin, const char *list, struct options *options, char *error);
 

@@ -24,6 +24,8 @@ enum option_kind {
     OPTION_NETWORKS,
     OPTION_TEXT,
     OPTION_LAYERS,
+    OPTION_LOG_TARGET,
+    OPTION_LOG_LEVEL,
     OPTION_COMMAND,
 };
 
@@ -61,6 +63,10 @@ static const struct option option_table[] = {
     {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
      "log requests; repeated: registrations, too; bytes, too"},
     {"d", NULL, OPTION_COUNT, MEMBER(debug), 0, NULL},
+    {"log", "WHERE", OPTION_LOG_TARGET, MEMBER(log_target), 0,
+     "stderr, syslog or journal (as it suits how epmd was started)"},
+    {"log_level", "LEVEL", OPTION_LOG_LEVEL, MEMBER(log_level), 0,
+     "log what is at least that grave: error, warning, info, debug (info)"},
     {"packet_timeout", "SECONDS", OPTION_SECONDS, MEMBER(packet_timeout_s), 0,
      "time that a request, and its reply, may take (60)"},
     {"max_per_host", "N", OPTION_NUMBER, MEMBER(max_per_host), 0,
@@ -158,6 +164,10 @@ static int set_option(const struct option *option, const char *word, const char 
         return 0;
     case OPTION_LAYERS:
         return value_read_layers(word, value, options, error);
+    case OPTION_LOG_TARGET:
+        return value_read_log_target(word, value, (enum log_target *)(void *)member, error);
+    case OPTION_LOG_LEVEL:
+        return value_read_log_level(word, value, (int *)(void *)member, error);
     case OPTION_COMMAND:
         return set_command(option, word, value, options, error);
     }
@@ -227,12 +237,27 @@ static int settle_keeper(struct options *options, char *error)
     return 0;
 }
 
+/* Where the log is to go, and how much of it. */
+static int settle_log(struct options *options, char *error)
+{
+    static const unsigned steps = 1 + LOG_VERBOSITY_BYTES - LOG_VERBOSITY_REQUESTS;
+    if (options->detach && options->log_target == LOG_TARGET_STDERR) {
+        return value_fail(error, "-log stderr does not go together with -daemon, whose standard "
+                                 "error is /dev/null");
+    }
+    if (options->debug > 0) {
+        options->log_level = LOG_INFO + (int)(options->debug < steps ? options->debug : steps);
+    }
+    return 0;
+}
+
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[N_OPTIONS] = {false};
     *out = (struct options){.port = PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
-                            .max_per_host = MAX_PER_HOST_DEFAULT};
+                            .max_per_host = MAX_PER_HOST_DEFAULT,
+                            .log_level = LOG_INFO};
     policy_init(&out->policy);
 
     int status = read_arguments(argc, argv, out, given, error);
@@ -240,6 +265,7 @@ int options_read(int argc, char *const argv[], struct options *out, char error[O
         return status;
     }
     status = settle_keeper(out, error);
+    status = status < 0 ? status : settle_log(out, error);
     return status < 0 ? status : read_environment(out, given, error);
 }
 

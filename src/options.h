@@ -15,6 +15,7 @@
 
 #include "core/address.h"
 #include "core/policy.h"
+#include "system/log.h"
 #include "system/sandbox.h"
 
 #define OPTIONS_ADDRESSES_MAX 64
@@ -42,6 +43,8 @@ struct options {
     bool no_keeper;
     struct policy policy;
     unsigned debug; /* how often -d was given */
+    enum log_target log_target;
+    int log_level; /* as log_set_level() takes it: -log_level's, or what -d makes of it */
     unsigned packet_timeout_s;
     unsigned max_per_host; /* unfinished connections of a remote host */
     unsigned delay_accept_s;

@@ -46,4 +46,8 @@ enum refusal {
 /* What the refusal means, as the end of a sentence for the log; never NULL. */
 const char *refusal_text(enum refusal refusal);
 
+/* The refusal's identifier in lower case, for programs: it stays the same when the text
+ * changes; never NULL. */
+const char *refusal_word(enum refusal refusal);
+
 #endif

@@ -100,7 +100,7 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
     struct connection *oldest;
     while ((oldest = oldest_unfinished(capacity)) &&
            oldest->started_ms + capacity->timeout_ms <= now_ms) {
-        connection_expire(oldest);
+        connection_free(oldest, REPORT_END_EXPIRED);
     }
     arm_timer(capacity, now_ms);
 }
@@ -217,7 +217,7 @@ void capacity_close_all(struct capacity *capacity)
 {
     for (int queue = 0; queue < CAPACITY_QUEUES; queue++) {
         while (capacity->queues[queue]) {
-            connection_free(capacity->queues[queue]);
+            connection_end_with_daemon(capacity->queues[queue]);
         }
     }
 }

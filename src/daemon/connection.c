@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "daemon/description.h"
-#include "daemon/report.h"
 #include "daemon/server.h"
 #include "system/clock.h"
 #include "system/descriptors.h"
+#include "system/keeper.h"
 
 static void connection_read(struct connection *connection);
 static void connection_send_rest(struct connection *connection);
@@ -47,10 +47,10 @@ static void connection_close(struct connection *connection)
     }
 }
 
-void connection_free(struct connection *connection)
+void connection_free(struct connection *connection, enum report_end end)
 {
     struct server *server = connection->server;
-    report_closed(&connection->session);
+    report_closed(&connection->session, end);
     if (connection->after_reply == SESSION_SHUTDOWN) {
         server_stop(server); /* whatever became of the reply */
     }
@@ -65,16 +65,18 @@ void connection_free(struct connection *connection)
     server_check_drained(server);
 }
 
-void connection_expire(struct connection *connection)
+void connection_end_with_daemon(struct connection *connection)
 {
-    report_expired(&connection->session);
-    connection_free(connection);
+    const struct server *server = connection->server;
+    bool has_successor = !server->store.keeper || server->exit_status == KEEPER_EXIT_RELOAD;
+    bool is_left = connection->stored && server->store.is_closed && has_successor;
+    connection_free(connection, is_left ? REPORT_END_LEFT : REPORT_END_SHUTDOWN);
 }
 
 void connection_give_way(struct connection *connection, const char *why)
 {
     report_gave_way(&connection->session, why);
-    connection_free(connection);
+    connection_free(connection, REPORT_END_GAVE_WAY);
 }
 
 /* Whether a recv(2) that failed only has to be made again. */
@@ -89,8 +91,10 @@ static void connection_end_registration(struct connection *connection)
 {
     struct server *server = connection->server;
     ssize_t n = recv(connection->session.fd, server->input, sizeof server->input, 0);
-    if (n >= 0 || !may_come_later(errno)) {
-        connection_free(connection);
+    if (n > 0) {
+        connection_free(connection, REPORT_END_TALKED);
+    } else if (n == 0 || !may_come_later(errno)) {
+        connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
     }
 }
 
@@ -142,7 +146,7 @@ static void connection_enter(struct connection *connection, enum connection_stat
     connection->state = state;
     if (connection_watch(connection, what, delay_s) < 0) {
         report_failed(&connection->session);
-        connection_free(connection);
+        connection_free(connection, REPORT_END_NO_MEMORY);
     }
 }
 
@@ -167,15 +171,15 @@ static void connection_finish_reply(struct connection *connection)
         connection_settle(connection);
         break;
     case SESSION_RELOAD:
-        connection_free(connection);
-        server_reload(server);
+        server_reload(server, &connection->session);
+        connection_free(connection, REPORT_END_ANSWERED);
         break;
     case SESSION_SHUTDOWN:
         report_killed(&connection->session);
-        connection_free(connection);
+        connection_free(connection, REPORT_END_ANSWERED);
         break;
     default:
-        connection_free(connection);
+        connection_free(connection, REPORT_END_ANSWERED);
         break;
     }
 }
@@ -239,7 +243,7 @@ static void connection_send_rest(struct connection *connection)
         connection_drop_rest(connection);
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
-        connection_free(connection);
+        connection_free(connection, REPORT_END_BROKEN);
     } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
         connection_wait_to_send(connection, 0);
     }
@@ -263,7 +267,7 @@ static void connection_reply(struct connection *connection, const struct session
                connection_keep_rest(connection, at, len, outcome->listing) == 0) {
         connection_wait_to_send(connection, delay_s);
     } else {
-        connection_free(connection);
+        connection_free(connection, status == -EAGAIN ? REPORT_END_NO_MEMORY : REPORT_END_BROKEN);
     }
 }
 
@@ -273,7 +277,7 @@ static void connection_register(struct connection *connection,
 {
     if (connection_watch(connection, EV_READ | EV_PERSIST, 0) < 0) {
         report_failed(&connection->session);
-        connection_free(connection);
+        connection_free(connection, REPORT_END_NO_MEMORY);
         return;
     }
     connection->unstored = !store_add(&connection->server->store, connection);
@@ -301,7 +305,7 @@ static void connection_read(struct connection *connection)
         return;
     }
     if (n <= 0) {
-        connection_free(connection);
+        connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
         return;
     }
     session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(), &outcome);
@@ -311,7 +315,7 @@ static void connection_read(struct connection *connection)
         connection_wait_for_bytes(connection);
         break;
     case SESSION_CLOSE:
-        connection_free(connection);
+        connection_free(connection, REPORT_END_REFUSED);
         break;
     case SESSION_REGISTERED:
         connection_register(connection, &outcome);
@@ -399,9 +403,11 @@ static bool session_has_ended(struct session *session)
     return descriptor_has_ended(session->fd);
 }
 
+/* Of a node that has ended unnoticed, or of one that a STOP_REQ names. */
 static void session_end(struct session *session)
 {
-    connection_free(connection_of(session));
+    bool has_ended = descriptor_has_ended(session->fd);
+    connection_free(connection_of(session), has_ended ? REPORT_END_HUNG_UP : REPORT_END_STOPPED);
 }
 
 static bool session_describe(struct session *session, struct inventory_daemon *self)

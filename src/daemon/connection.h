@@ -16,6 +16,7 @@
 #include "core/session.h"
 #include "daemon/capacity.h"
 #include "daemon/listener.h"
+#include "daemon/report.h"
 
 struct server;
 
@@ -61,11 +62,11 @@ void connection_start(struct server *server, int fd, const struct listener_peer 
  * caller's. */
 int connection_adopt(struct server *server, int fd, struct registry_node *node);
 
-/* Closes it, unregisters its node, frees it. */
-void connection_free(struct connection *connection);
+/* Closes it, unregisters its node, frees it; `end` is for the log. */
+void connection_free(struct connection *connection, enum report_end end);
 
-/* Closes it because its time is over. */
-void connection_expire(struct connection *connection);
+/* Closes it because the daemon ends. */
+void connection_end_with_daemon(struct connection *connection);
 
 /* Closes it because others need what it has; `why` begins a sentence for the log. */
 void connection_give_way(struct connection *connection, const char *why);

@@ -50,7 +50,7 @@ static void enter_layer(const struct lockdown *lockdown, enum sandbox_layer laye
     int status = sandbox_enter(layer);
     const char *name = options_layer_name(layer);
     if (status == -EOPNOTSUPP) {
-        log_debug(LOG_VERBOSITY_REQUESTS, "sandbox: built without its layer %s", name);
+        log_line(LOG_VERBOSITY_REQUESTS, "sandbox: built without its layer %s", name);
     } else if (status < 0) {
         log_line(LOG_WARNING, "sandbox: its layer %s is not available: %s", name,
                  strerror(-status));

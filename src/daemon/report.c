@@ -1,271 +1,266 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens to connections, in words for the log. */
+/* What happens to connections, in words for the log and in its fields. */
 #include "daemon/report.h"
 
-#include <event2/event_struct.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/flood.h"
 #include "system/clock.h"
 #include "system/log.h"
-
-#define PEER_TEXT_SIZE (ADDRESS_TEXT_SIZE + sizeof " port 65535")
 
 /* A name's longest text, and some words around it. */
 #define REQUEST_TEXT_SIZE (NAME_TEXT_SIZE + 160)
 
-/* Of one kind, this many lines are written in a window; the rest is counted. */
-#define LINES_A_WINDOW 20
-#define WINDOW_S 10
-
-/* Kinds of lines that peers can provoke: one a refusal, and these. */
-enum report_kind {
-    REPORT_GAVE_WAY = REFUSAL_COUNT,
-    REPORT_FAILED,
-    REPORT_PAUSED,
-    REPORT_KINDS,
+static const struct {
+    const char *word;
+    const char *text;
+} ends[] = {
+    [REPORT_END_ANSWERED] = {"answered", "the peer has its answer"},
+    [REPORT_END_REFUSED] = {"refused", "what it asked was refused"},
+    [REPORT_END_HUNG_UP] = {"hung_up", "the peer closed it"},
+    [REPORT_END_BROKEN] = {"broken", "it broke, or the peer reset it"},
+    [REPORT_END_TALKED] = {"talked", "the node sent something, which ends a registration"},
+    [REPORT_END_STOPPED] = {"stopped", "a STOP_REQ asked for it"},
+    [REPORT_END_EXPIRED] = {"expired", "the peer did not finish in time (-packet_timeout)"},
+    [REPORT_END_GAVE_WAY] = {"gave_way", "others needed the room"},
+    [REPORT_END_NO_MEMORY] = {"no_memory", "out of memory"},
+    [REPORT_END_SHUTDOWN] = {"shutdown", "epmd ends"},
+    [REPORT_END_LEFT] = {"left", "the keeper or the service manager goes on holding it"},
 };
 
-static struct {
-    struct event window; /* armed from the first line of a window on */
-    unsigned n_lines[REPORT_KINDS];
-} report;
-
-static const char *kind_text(int kind)
+/* Begins the fields of a line about a peer. */
+static struct log_fields peer_fields(const struct endpoint *peer, char address[ADDRESS_TEXT_SIZE])
 {
-    switch (kind) {
-    case REPORT_GAVE_WAY:
-        return "unfinished connections closed, to make room";
-    case REPORT_FAILED:
-        return "connections closed, out of memory";
-    case REPORT_PAUSED:
-        return "pauses in accepting connections";
-    default:
-        return refusal_text((enum refusal)kind);
-    }
-}
-
-static void report_end_window(void)
-{
-    for (int kind = 0; kind < REPORT_KINDS; kind++) {
-        unsigned n_lines = report.n_lines[kind];
-        if (n_lines > LINES_A_WINDOW) {
-            log_line(LOG_WARNING, "%s%u times more within %d s: %s",
-                     kind < REFUSAL_COUNT ? "refused requests " : "", n_lines - LINES_A_WINDOW,
-                     WINDOW_S, kind_text(kind));
-        }
-        report.n_lines[kind] = 0;
-    }
-}
-
-static void on_window_end(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd, (void)what, (void)argument;
-    report_end_window();
-}
-
-void report_init(struct event_base *base)
-{
-    evtimer_assign(&report.window, base, on_window_end, NULL);
-}
-
-void report_deinit(void)
-{
-    if (event_initialized(&report.window)) {
-        event_del(&report.window);
-        report_end_window();
-    }
-}
-
-/* Whether a line of that kind is to be written; counts it. */
-static bool report_may_log(int kind)
-{
-    static const struct timeval window = {.tv_sec = WINDOW_S};
-    if (!event_pending(&report.window, EV_TIMEOUT, NULL)) {
-        event_add(&report.window, &window);
-    }
-    return ++report.n_lines[kind] <= LINES_A_WINDOW;
-}
-
-static const char *peer_text(const struct endpoint *peer, char text[PEER_TEXT_SIZE])
-{
-    char address[ADDRESS_TEXT_SIZE];
     address_format(&peer->address, address);
-    snprintf(text, PEER_TEXT_SIZE, "%s port %u", address, peer->port);
-    return text;
+    return (struct log_fields){.peer = address, .peer_port = peer->port};
 }
 
-static const char *name_text(const struct protocol_node *node, char text[NAME_TEXT_SIZE])
+/* Adds a node's name to them, or leaves them alone where it has none. */
+static void add_name(struct log_fields *fields, const struct protocol_node *node,
+                     char name[NAME_TEXT_SIZE])
 {
-    name_format(node->name, node->name_len, text, NAME_TEXT_SIZE);
-    return text;
+    if (node->name) {
+        name_format(node->name, node->name_len, name, NAME_TEXT_SIZE);
+        fields->name = name;
+    }
 }
 
-/* Names a request with all that it says. */
-static const char *request_text(const struct protocol_request *request,
-                                char text[REQUEST_TEXT_SIZE])
+/* Names a request with all that it says. Its name is in the fields. */
+static void request_text(const struct protocol_request *request, const struct log_fields *fields,
+                         char text[REQUEST_TEXT_SIZE])
 {
-    char name[NAME_TEXT_SIZE];
     const struct protocol_node *node = &request->node;
-    const char *tag = protocol_tag_name((uint8_t)request->tag);
-
-    if (!tag) {
+    if (!fields->request) {
         snprintf(text, REQUEST_TEXT_SIZE, "a request with tag %d", (int)request->tag);
     } else if (request->tag == PROTOCOL_ALIVE2_REQ) {
         snprintf(text, REQUEST_TEXT_SIZE,
                  "%s \"%s\" (port %u, type %u, protocol %u, versions %u to %u, %u bytes extra)",
-                 tag, name_text(node, name), node->port, node->type, node->protocol, node->lowest,
-                 node->highest, node->extra_len);
-    } else if (node->name) {
-        snprintf(text, REQUEST_TEXT_SIZE, "%s \"%s\"", tag, name_text(node, name));
+                 fields->request, fields->name ? fields->name : "", node->port, node->type,
+                 node->protocol, node->lowest, node->highest, node->extra_len);
+    } else if (fields->name) {
+        snprintf(text, REQUEST_TEXT_SIZE, "%s \"%s\"", fields->request, fields->name);
     } else {
-        snprintf(text, REQUEST_TEXT_SIZE, "%s", tag);
+        snprintf(text, REQUEST_TEXT_SIZE, "%s", fields->request);
     }
-    return text;
 }
 
-static bool refused_before_decoding(enum refusal refusal)
+/* A peer's request, in words and in fields. */
+struct request_line {
+    struct log_fields fields;
+    char peer[ADDRESS_TEXT_SIZE];
+    char name[NAME_TEXT_SIZE];
+    char text[REQUEST_TEXT_SIZE];
+};
+
+static void describe_request(const struct session *session, const struct session_outcome *outcome,
+                             struct request_line *line)
 {
-    return refusal == REFUSAL_FRAME_EMPTY || refusal == REFUSAL_FRAME_TOO_LONG ||
-           refusal == REFUSAL_FRAME_OVERRUN;
+    const struct protocol_request *request = &outcome->request;
+    bool is_decoded = request->tag != 0 || outcome->refusal == REFUSAL_TAG_UNKNOWN;
+    line->fields = peer_fields(&session->peer, line->peer);
+    if (is_decoded) {
+        line->fields.request = protocol_tag_name((uint8_t)request->tag);
+        add_name(&line->fields, &request->node, line->name);
+        request_text(request, &line->fields, line->text);
+    } else {
+        snprintf(line->text, sizeof line->text, "a request");
+    }
 }
 
-static void report_taken(const struct session *session, const char *request,
-                         const struct registry_node *holder)
+static void report_taken(struct request_line *line, const struct registry_node *holder)
 {
-    char peer[PEER_TEXT_SIZE], owner[PEER_TEXT_SIZE];
+    char owner[ADDRESS_TEXT_SIZE];
     const struct session *holding = holder->owner;
-    log_line(LOG_WARNING,
-             "refused %s from %s: the name is taken by the node of %s, which listens on port %u"
-             " (creation %" PRIu32 ", registered %" PRId64 " s ago)",
-             request, peer_text(&session->peer, peer), peer_text(&holding->peer, owner),
-             holder->info.port, holder->creation, (clock_now_ms() - holder->since_ms) / 1000);
+    struct log_fields *fields = &line->fields;
+    address_format(&holding->peer.address, owner);
+    fields->holder = owner;
+    fields->holder_port = holding->peer.port;
+    log_event(LOG_WARNING, fields,
+              "refused %s from %s port %u: the name is taken by the node of %s port %u, which "
+              "listens on port %u (creation %" PRIu32 ", registered %" PRId64 " s ago)",
+              line->text, fields->peer, fields->peer_port, owner, fields->holder_port,
+              holder->info.port, holder->creation, (clock_now_ms() - holder->since_ms) / 1000);
 }
 
 static void report_refusal(const struct session *session, const struct session_outcome *outcome)
 {
-    char peer[PEER_TEXT_SIZE], request[REQUEST_TEXT_SIZE] = "a request";
-    if (!report_may_log((int)outcome->refusal)) {
+    struct request_line line;
+    if (!flood_allows((int)outcome->refusal)) {
         return;
     }
-    if (!refused_before_decoding(outcome->refusal)) {
-        request_text(&outcome->request, request);
-    }
+    describe_request(session, outcome, &line);
+    line.fields.reason = refusal_word(outcome->refusal);
     if (outcome->refusal == REFUSAL_NAME_TAKEN) {
-        report_taken(session, request, outcome->node);
-        return;
+        report_taken(&line, outcome->node);
+    } else {
+        log_event(LOG_WARNING, &line.fields, "refused %s from %s port %u: %s", line.text,
+                  line.fields.peer, line.fields.peer_port, refusal_text(outcome->refusal));
     }
-    log_line(LOG_WARNING, "refused %s from %s: %s", request, peer_text(&session->peer, peer),
-             refusal_text(outcome->refusal));
 }
 
 static void report_served(const struct session *session, const struct session_outcome *outcome)
 {
-    char peer[PEER_TEXT_SIZE], request[REQUEST_TEXT_SIZE], name[NAME_TEXT_SIZE];
+    struct request_line line;
     if (!log_shows(LOG_VERBOSITY_REQUESTS)) {
         return;
     }
-    log_debug(LOG_VERBOSITY_REQUESTS, "%s from %s, reply of %zu bytes",
-              request_text(&outcome->request, request), peer_text(&session->peer, peer),
-              outcome->reply_len);
+    describe_request(session, outcome, &line);
+    log_event(LOG_VERBOSITY_REQUESTS, &line.fields, "%s from %s port %u, reply of %zu bytes",
+              line.text, line.fields.peer, line.fields.peer_port, outcome->reply_len);
     if (outcome->verdict == SESSION_REGISTERED) {
         const struct registry_node *node = outcome->node;
-        log_debug(LOG_VERBOSITY_REGISTRATIONS,
-                  "registered \"%s\" at port %u, creation %" PRIu32 ", for %s, descriptor %d",
-                  name_text(&node->info, name), node->info.port, node->creation, peer, node->fd);
+        log_event(LOG_VERBOSITY_REGISTRATIONS, &line.fields,
+                  "registered \"%s\" at port %u, creation %" PRIu32
+                  ", for %s port %u, descriptor %d",
+                  line.name, node->info.port, node->creation, line.fields.peer,
+                  line.fields.peer_port, node->fd);
+    }
+}
+
+static void report_bytes(const struct session *session, const char *direction, const uint8_t *bytes,
+                         size_t len)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    if (len > 0 && log_shows(LOG_VERBOSITY_BYTES)) {
+        struct log_fields fields = peer_fields(&session->peer, address);
+        log_event(LOG_VERBOSITY_BYTES, &fields, "%zu bytes %s %s port %u", len, direction,
+                  fields.peer, fields.peer_port);
+        log_bytes(bytes, len);
     }
 }
 
 void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
                     const struct session_outcome *outcome)
 {
-    char peer[PEER_TEXT_SIZE];
-    if (log_shows(LOG_VERBOSITY_BYTES)) {
-        log_debug(LOG_VERBOSITY_BYTES, "%zu bytes from %s", len, peer_text(&session->peer, peer));
-        log_bytes(bytes, len);
-    }
+    report_bytes(session, "from", bytes, len);
     if (outcome->refusal != REFUSAL_NONE) {
         report_refusal(session, outcome);
     } else if (outcome->verdict != SESSION_WAIT) {
         report_served(session, outcome);
     }
-    if (outcome->reply_len > 0 && log_shows(LOG_VERBOSITY_BYTES)) {
-        log_debug(LOG_VERBOSITY_BYTES, "%zu bytes to %s", outcome->reply_len,
-                  peer_text(&session->peer, peer));
-        log_bytes(outcome->reply, outcome->reply_len);
-    }
+    report_bytes(session, "to", outcome->reply, outcome->reply_len);
 }
 
 void report_opened(const struct session *session)
 {
-    char peer[PEER_TEXT_SIZE];
+    char address[ADDRESS_TEXT_SIZE];
     if (log_shows(LOG_VERBOSITY_REGISTRATIONS)) {
-        log_debug(LOG_VERBOSITY_REGISTRATIONS, "%s peer %s connected, descriptor %d",
-                  session->local ? "local" : "remote", peer_text(&session->peer, peer),
-                  session->fd);
+        struct log_fields fields = peer_fields(&session->peer, address);
+        log_event(LOG_VERBOSITY_REGISTRATIONS, &fields,
+                  "%s peer %s port %u connected, descriptor %d",
+                  session->local ? "local" : "remote", fields.peer, fields.peer_port, session->fd);
     }
 }
 
-void report_closed(const struct session *session)
+static void report_unregistered(const struct session *session, struct log_fields *fields,
+                                enum report_end end)
 {
-    char peer[PEER_TEXT_SIZE], name[NAME_TEXT_SIZE];
-    if (!log_shows(LOG_VERBOSITY_REGISTRATIONS)) {
+    char name[NAME_TEXT_SIZE];
+    const struct registry_node *node = session->node;
+    add_name(fields, &node->info, name);
+    log_event(LOG_VERBOSITY_REGISTRATIONS, fields,
+              "unregistered \"%s\" at port %u, creation %" PRIu32
+              ", with the connection of %s port %u, descriptor %d: %s",
+              name, node->info.port, node->creation, fields->peer, fields->peer_port, session->fd,
+              ends[end].text);
+}
+
+void report_closed(const struct session *session, enum report_end end)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    bool is_expired = end == REPORT_END_EXPIRED;
+    int level = is_expired ? LOG_VERBOSITY_REQUESTS : LOG_VERBOSITY_REGISTRATIONS;
+    if (!log_shows(level)) {
         return;
     }
-    peer_text(&session->peer, peer);
-    if (session->node) {
-        log_debug(LOG_VERBOSITY_REGISTRATIONS,
-                  "unregistered \"%s\" at port %u, creation %" PRIu32 ", of %s",
-                  name_text(&session->node->info, name), session->node->info.port,
-                  session->node->creation, peer);
+    struct log_fields fields = peer_fields(&session->peer, address);
+    fields.reason = ends[end].word;
+    if (session->node && end != REPORT_END_LEFT) {
+        report_unregistered(session, &fields, end);
+    } else {
+        log_event(level, &fields, "closed the connection of %s port %u, descriptor %d: %s",
+                  fields.peer, fields.peer_port, session->fd, ends[end].text);
     }
-    log_debug(LOG_VERBOSITY_REGISTRATIONS, "closed the connection of %s, descriptor %d", peer,
-              session->fd);
-}
-
-void report_expired(const struct session *session)
-{
-    char peer[PEER_TEXT_SIZE];
-    log_debug(LOG_VERBOSITY_REQUESTS, "%s did not finish in time", peer_text(&session->peer, peer));
 }
 
 void report_gave_way(const struct session *session, const char *why)
 {
-    char peer[PEER_TEXT_SIZE];
-    if (!report_may_log(REPORT_GAVE_WAY)) {
-        return;
+    char address[ADDRESS_TEXT_SIZE];
+    if (flood_allows(FLOOD_GAVE_WAY)) {
+        struct log_fields fields = peer_fields(&session->peer, address);
+        fields.reason = ends[REPORT_END_GAVE_WAY].word;
+        log_event(LOG_WARNING, &fields, "%s: closing the unfinished connection of %s port %u", why,
+                  fields.peer, fields.peer_port);
     }
-    log_line(LOG_WARNING, "%s: closing the unfinished connection of %s", why,
-             peer_text(&session->peer, peer));
 }
 
 void report_killed(const struct session *session)
 {
-    char peer[PEER_TEXT_SIZE];
-    log_line(LOG_INFO, "ending, because of a KILL_REQ from %s", peer_text(&session->peer, peer));
+    char address[ADDRESS_TEXT_SIZE];
+    struct log_fields fields = peer_fields(&session->peer, address);
+    fields.request = protocol_tag_name(PROTOCOL_KILL_REQ);
+    log_event(LOG_INFO, &fields, "ending, because of a %s from %s port %u", fields.request,
+              fields.peer, fields.peer_port);
+}
+
+void report_reloading(const struct session *session)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    struct log_fields fields = peer_fields(&session->peer, address);
+    fields.request = protocol_tag_name(PROTOCOL_RELOAD_REQ);
+    log_event(LOG_INFO, &fields,
+              "reloading, because of a %s from %s port %u: a new process takes over",
+              fields.request, fields.peer, fields.peer_port);
 }
 
 void report_failed(const struct session *session)
 {
-    char peer[PEER_TEXT_SIZE];
-    if (report_may_log(REPORT_FAILED)) {
-        log_line(LOG_ERR, "closing the connection of %s: cannot wait for it: out of memory",
-                 peer_text(&session->peer, peer));
+    char address[ADDRESS_TEXT_SIZE];
+    if (flood_allows(FLOOD_FAILED)) {
+        struct log_fields fields = peer_fields(&session->peer, address);
+        fields.reason = ends[REPORT_END_NO_MEMORY].word;
+        log_event(LOG_ERR, &fields,
+                  "closing the connection of %s port %u: cannot wait for it: out of memory",
+                  fields.peer, fields.peer_port);
     }
 }
 
 void report_turned_away(const struct endpoint *peer, enum refusal refusal)
 {
-    char text[PEER_TEXT_SIZE];
-    if (report_may_log((int)refusal)) {
-        log_line(LOG_WARNING, "turned %s away: %s", peer_text(peer, text), refusal_text(refusal));
+    char address[ADDRESS_TEXT_SIZE];
+    if (flood_allows((int)refusal)) {
+        struct log_fields fields = peer_fields(peer, address);
+        fields.reason = refusal_word(refusal);
+        log_event(LOG_WARNING, &fields, "turned %s port %u away: %s", fields.peer, fields.peer_port,
+                  refusal_text(refusal));
     }
 }
 
 void report_paused(int error)
 {
-    if (report_may_log(REPORT_PAUSED)) {
+    if (flood_allows(FLOOD_PAUSED)) {
         log_line(LOG_WARNING, "cannot accept connections for a moment: %s", strerror(error));
     }
 }

@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to connections, in words for the log.
+ * What happens to connections, in words for the log and in its fields.
  *
  * A refusal is told at LOG_WARNING with who asked, what, and why not, because the
  * protocol tells the client no reason. What goes well is told only on request (-d).
- * Whatever came from a peer is escaped.
+ * Whatever came from a peer is escaped. Of a flood not every line is written (flood.h).
  */
 #ifndef EPMD_DAEMON_REPORT_H
 #define EPMD_DAEMON_REPORT_H
 
-#include <event2/event.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/session.h"
 
-/* Starts to limit how many lines of one kind are written: of the rest of a flood, only
- * how many there were. Needs a loop for the time when the flood is over. */
-void report_init(struct event_base *base);
-
-/* Stops it, and tells of what has not been told. */
-void report_deinit(void);
+/* Why a connection has ended. */
+enum report_end {
+    REPORT_END_ANSWERED,
+    REPORT_END_REFUSED,   /* without a reply */
+    REPORT_END_HUNG_UP,   /* the peer closed it */
+    REPORT_END_BROKEN,    /* the peer reset it, or the network failed */
+    REPORT_END_TALKED,    /* a registered node sent something */
+    REPORT_END_STOPPED,   /* a registered node's, by a STOP_REQ */
+    REPORT_END_EXPIRED,   /* its time was over */
+    REPORT_END_GAVE_WAY,  /* others needed what it had */
+    REPORT_END_NO_MEMORY, /* it could not be waited for, or its reply not be kept */
+    REPORT_END_SHUTDOWN,  /* the daemon ends */
+    REPORT_END_LEFT,      /* this process ends, and the watcher keeps a duplicate */
+};
 
 /* Tells of the `len` bytes that were read and of what the session made of them. */
 void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
@@ -28,12 +35,12 @@ void report_outcome(const struct session *session, const uint8_t *bytes, size_t 
 
 /* Tell how a connection began and ended. */
 void report_opened(const struct session *session);
-void report_closed(const struct session *session);
-void report_expired(const struct session *session);
+void report_closed(const struct session *session, enum report_end end);
 void report_gave_way(const struct session *session, const char *why);
 
-/* Tells who ended the daemon. */
+/* Tell who ended the daemon, or has it replaced. */
 void report_killed(const struct session *session);
+void report_reloading(const struct session *session);
 
 /* Tell that a peer was turned away, or that the system refused us something. */
 void report_failed(const struct session *session);

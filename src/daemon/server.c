@@ -10,6 +10,7 @@
 
 #include "daemon/connection.h"
 #include "daemon/description.h"
+#include "daemon/flood.h"
 #include "daemon/report.h"
 #include "system/clock.h"
 #include "system/descriptors.h"
@@ -40,7 +41,7 @@ static struct event_base *new_base(void)
 static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
 {
     (void)signal_number, (void)what;
-    server_reload(argument);
+    server_reload(argument, NULL);
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *argument)
@@ -99,7 +100,7 @@ static int server_set_up(struct server *server, const struct inheritance *inheri
         log_line(LOG_ERR, "cannot set up the event loop: %s", strerror(errno));
         return -ENOMEM;
     }
-    report_init(server->base);
+    flood_init(server->base);
     evtimer_assign(&server->drained, server->base, on_drained, server);
     store_open(&server->store, server, inheritance);
     int status = acceptor_open(&server->acceptor, server, inheritance, in_use);
@@ -164,7 +165,7 @@ void server_deinit(struct server *server)
     server->is_draining = false;
     capacity_close_all(&server->capacity);
     store_close(&server->store);
-    report_deinit();
+    flood_deinit();
     session_context_deinit(&server->sessions);
     drop_event(&server->drained);
     drop_event(&server->on_sigterm);
@@ -239,7 +240,7 @@ static void server_end(struct server *server)
     }
 }
 
-void server_reload(struct server *server)
+void server_reload(struct server *server, const struct session *asker)
 {
     if (!store_is_open(&server->store)) {
         log_line(LOG_WARNING, "not reloading: %s", refusal_text(REFUSAL_NO_SUCCESSOR));
@@ -248,6 +249,11 @@ void server_reload(struct server *server)
     if (server->is_draining) {
         return;
     }
-    log_line(LOG_INFO, "reloading: a new process takes over");
+    if (asker) {
+        report_reloading(asker);
+    } else {
+        log_line(LOG_INFO, "reloading, because of signal %d (%s): a new process takes over", SIGHUP,
+                 strsignal(SIGHUP));
+    }
     server_drain(server, KEEPER_EXIT_RELOAD);
 }

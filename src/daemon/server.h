@@ -52,10 +52,11 @@ int server_run(struct server *server);
 /* Ends server_run(), and with it all registrations. */
 void server_stop(struct server *server);
 
-/* Lets a successor take over: stops accepting, and ends server_run() once the requests
+/* Lets a successor take over, because the peer of `asker` has asked, or a signal where that
+ * is NULL: stops accepting, and ends server_run() once the requests
  * that are under way have been served, or half a second later. Does nothing where the
  * registrations would be lost. */
-void server_reload(struct server *server);
+void server_reload(struct server *server, const struct session *asker);
 
 /* Called after each connection's end: a reload may have waited for it. */
 void server_check_drained(struct server *server);

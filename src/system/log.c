@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: standard error until the daemon has detached, then syslog. */
+/* The log: standard error, syslog or systemd's journal. */
 #include "system/log.h"
 
+#include <paths.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,38 +10,45 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "system/syslog_socket.h"
+#include "system/journal.h"
+#include "system/log_socket.h"
 
-#define LINE_SIZE 4096 /* a pipe that is ready takes that much without blocking */
-#define DATE_SIZE 26   /* ctime_r(3) */
+#define LINE_SIZE 4096        /* a pipe that is ready takes that much without blocking */
+#define SYSLOG_LINE_SIZE 4352 /* a line, and what precedes it */
+#define DATE_SIZE 26          /* ctime_r(3) */
 #define BYTES_A_ROW 16
 #define BYTES_SHOWN_MAX 4096
 
+/* Returns whether somebody took the line. */
+typedef bool log_writer(int level, const struct log_fields *fields, const char *text);
+
+struct log_sink {
+    log_writer *write;  /* NULL: none */
+    unsigned n_dropped; /* lines that nobody took */
+};
+
+static log_writer write_stderr;
+
 static struct {
-    enum log_verbosity verbosity;
-    bool to_syslog;
-    unsigned n_dropped; /* lines that standard error did not take */
-} log_state;
+    int level; /* what is beyond it is dropped */
+    struct log_sink standard_error, system;
+    bool stderr_too; /* for errors, beside the other */
+} log_state = {.level = LOG_INFO, .standard_error = {.write = write_stderr}};
 
-void log_set_verbosity(enum log_verbosity verbosity)
+void log_set_level(int level)
 {
-    log_state.verbosity = verbosity;
+    log_state.level = level;
 }
 
-void log_use_syslog(void)
+bool log_shows(int level)
 {
-    syslog_socket_open();
-    log_state.to_syslog = true;
-}
-
-bool log_shows(enum log_verbosity verbosity)
-{
-    return verbosity <= log_state.verbosity;
+    return level <= log_state.level;
 }
 
 /* Returns false where writing would block: somebody has stopped to read a pipe. */
-static bool write_stderr(const char *text)
+static bool write_stderr(int level, const struct log_fields *fields, const char *text)
 {
+    (void)level, (void)fields;
     char line[LINE_SIZE], date[DATE_SIZE];
     struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
     if (poll(&pollfd, 1, 0) != 1) {
@@ -59,29 +67,76 @@ static bool write_stderr(const char *text)
     return write(STDERR_FILENO, line, (size_t)len) == len;
 }
 
-static void log_to_stderr(const char *text)
+static bool write_syslog(int level, const struct log_fields *fields, const char *text)
 {
-    if (log_state.n_dropped > 0) {
+    (void)fields;
+    char line[SYSLOG_LINE_SIZE], date[24];
+    struct tm local;
+    time_t now = time(NULL);
+    if (!localtime_r(&now, &local) || strftime(date, sizeof date, "%b %e %T", &local) == 0) {
+        return false;
+    }
+    int priority = LOG_DAEMON | (level < LOG_DEBUG ? level : LOG_DEBUG);
+    int len = snprintf(line, sizeof line, "<%d>%s epmd[%ld]: epmd: %s", priority, date,
+                       (long)getpid(), text);
+    return log_socket_send(line, len < (int)sizeof line ? (size_t)len : sizeof line - 1);
+}
+
+static bool write_journal(int level, const struct log_fields *fields, const char *text)
+{
+    char entry[JOURNAL_ENTRY_SIZE];
+    return log_socket_send(entry, journal_format_entry(level, fields, text, entry));
+}
+
+int log_open(enum log_target target)
+{
+    bool is_journals = journal_has_stderr();
+    bool to_journal = target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_DEFAULT && is_journals);
+    log_socket_close();
+    log_state.system = (struct log_sink){0};
+    if (to_journal) {
+        int status = log_socket_open(JOURNAL_SOCKET);
+        if (status < 0) {
+            return target == LOG_TARGET_JOURNAL ? status : 0;
+        }
+        log_state.system.write = write_journal;
+    } else if (target == LOG_TARGET_SYSLOG) {
+        (void)log_socket_open(_PATH_LOG); /* whoever is not there yet may come */
+        log_state.system.write = write_syslog;
+    }
+    log_state.stderr_too = !(to_journal && is_journals);
+    return 0;
+}
+
+static void sink_write(struct log_sink *sink, int level, const struct log_fields *fields,
+                       const char *text)
+{
+    if (sink->n_dropped > 0) {
         char lost[64];
-        snprintf(lost, sizeof lost, "%u lines were lost: nobody read them", log_state.n_dropped);
-        if (write_stderr(lost)) {
-            log_state.n_dropped = 0;
+        snprintf(lost, sizeof lost, "%u lines were lost: nobody took them", sink->n_dropped);
+        if (sink->write(LOG_WARNING, NULL, lost)) {
+            sink->n_dropped = 0;
         }
     }
-    if (!write_stderr(text)) {
-        log_state.n_dropped++;
+    if (!sink->write(level, fields, text)) {
+        sink->n_dropped++;
     }
 }
 
-static void log_write(int level, const char *format, va_list arguments)
+static void log_write(int level, const struct log_fields *fields, const char *format,
+                      va_list arguments)
 {
     char text[LINE_SIZE];
-    vsnprintf(text, sizeof text, format, arguments);
-    if (log_state.to_syslog) {
-        syslog_socket_send(level, "epmd", text);
+    if (!log_shows(level)) {
+        return;
     }
-    if (!log_state.to_syslog || level <= LOG_ERR) {
-        log_to_stderr(text);
+    vsnprintf(text, sizeof text, format, arguments);
+    bool to_system = log_state.system.write != NULL;
+    if (to_system) {
+        sink_write(&log_state.system, level, fields, text);
+    }
+    if (!to_system || (level <= LOG_ERR && log_state.stderr_too)) {
+        sink_write(&log_state.standard_error, level, fields, text);
     }
 }
 
@@ -89,18 +144,15 @@ void log_line(int level, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    log_write(level, format, arguments);
+    log_write(level, NULL, format, arguments);
     va_end(arguments);
 }
 
-void log_debug(enum log_verbosity verbosity, const char *format, ...)
+void log_event(int level, const struct log_fields *fields, const char *format, ...)
 {
-    if (!log_shows(verbosity)) {
-        return;
-    }
     va_list arguments;
     va_start(arguments, format);
-    log_write(LOG_DEBUG, format, arguments);
+    log_write(level, fields, format, arguments);
     va_end(arguments);
 }
 
@@ -113,7 +165,7 @@ static void log_row(const uint8_t *bytes, size_t offset, size_t len)
         uint8_t byte = bytes[offset + i];
         snprintf(text + i, 2, "%c", byte >= 0x20 && byte < 0x7f ? byte : '.');
     }
-    log_debug(LOG_VERBOSITY_BYTES, "%08zx  %-48s |%s|", offset, hex, text);
+    log_line(LOG_VERBOSITY_BYTES, "%08zx  %-48s |%s|", offset, hex, text);
 }
 
 void log_bytes(const uint8_t *bytes, size_t len)
@@ -127,6 +179,6 @@ void log_bytes(const uint8_t *bytes, size_t len)
         log_row(bytes, offset, left < BYTES_A_ROW ? left : BYTES_A_ROW);
     }
     if (shown < len) {
-        log_debug(LOG_VERBOSITY_BYTES, "... %zu bytes more", len - shown);
+        log_line(LOG_VERBOSITY_BYTES, "... %zu bytes more", len - shown);
     }
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log: standard error until the daemon has detached, then syslog.
+ * The log: standard error, syslog or systemd's journal.
  *
  * A line on standard error is `epmd: `, the date as ctime(3) writes it, `: ` and the
- * text; in syslog it is `epmd: ` and the text, as stock epmd writes them. A level is
- * syslog(3)'s. What -d adds is LOG_DEBUG, in three steps of verbosity.
+ * text; in syslog it is `epmd: ` and the text, as stock epmd writes them. In the journal
+ * the text is the message, beside the fields that say what it is about. A level is
+ * syslog(3)'s: LOG_ERR, LOG_WARNING, LOG_INFO, or a step of what -d adds.
  *
  * Logging never blocks: a line that nobody takes is dropped, and the next one that is
  * taken tells how many were.
@@ -17,29 +18,49 @@
 #include <stdint.h>
 #include <syslog.h>
 
+/* Beyond LOG_INFO; all of them are LOG_DEBUG to whoever takes the lines. */
 enum log_verbosity {
-    LOG_VERBOSITY_NORMAL,        /* what concerns whoever runs the daemon */
-    LOG_VERBOSITY_REQUESTS,      /* -d: requests and replies */
-    LOG_VERBOSITY_REGISTRATIONS, /* -d -d: registrations, connections */
-    LOG_VERBOSITY_BYTES,         /* -d -d -d: hex dumps */
+    LOG_VERBOSITY_REQUESTS = LOG_DEBUG, /* -d: requests and replies */
+    LOG_VERBOSITY_REGISTRATIONS,        /* -d -d: registrations, connections */
+    LOG_VERBOSITY_BYTES,                /* -d -d -d: hex dumps */
 };
 
-/* Sets how much is logged; what is above `verbosity` is dropped. */
-void log_set_verbosity(enum log_verbosity verbosity);
+enum log_target {
+    LOG_TARGET_DEFAULT, /* the journal if standard error leads there, else that */
+    LOG_TARGET_STDERR,
+    LOG_TARGET_SYSLOG,
+    LOG_TARGET_JOURNAL,
+};
 
-/* From now on lines go to syslog, and errors to standard error as well: whoever
- * started the daemon reads them there until it has detached. */
-void log_use_syslog(void);
+/* What a line is about, in words for machines; what is NULL or 0 it is not about. */
+struct log_fields {
+    const char *peer;    /* its address */
+    const char *request; /* as the protocol's description calls it */
+    const char *name;    /* escaped, like all that came from a peer */
+    const char *reason;  /* one word, the same for ever */
+    const char *holder;  /* of the name: its peer's address */
+    unsigned peer_port;
+    unsigned holder_port;
+};
 
-/* Whether lines of that verbosity are logged at all. */
-bool log_shows(enum log_verbosity verbosity);
+/* Sets how much is logged; what is beyond `level` is dropped. LOG_INFO before. */
+void log_set_level(int level);
 
-/* Logs one line, whatever the verbosity. `level` is LOG_ERR, LOG_WARNING or LOG_INFO. */
+/* Lines go there from now on. Errors go to standard error as well, unless the journal
+ * would get them twice: whoever started the daemon reads them there until it has detached.
+ * Returns 0; or, of LOG_TARGET_JOURNAL only, a negative errno where there is none, and
+ * lines go to standard error. */
+int log_open(enum log_target target);
+
+/* Whether lines of that level are logged at all. */
+bool log_shows(int level);
+
+/* Logs one line. */
 void log_line(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Logs one line at LOG_DEBUG where that verbosity is shown. */
-void log_debug(enum log_verbosity verbosity, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* Logs one line with its fields. */
+void log_event(int level, const struct log_fields *fields, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Dumps bytes in hex at LOG_VERBOSITY_BYTES: sixteen a line. */
 void log_bytes(const uint8_t *bytes, size_t len);

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "system/log.h"
+#include "system/log_socket.h"
 #include "system/notify.h"
-#include "system/syslog_socket.h"
 #include "system/worker.h"
 
 static void export_number(const char *variable, long long number)
@@ -57,7 +57,7 @@ static _Noreturn void worker_run(const struct hold *hold, int channel,
 {
     int end = hold_end(hold) > channel ? hold_end(hold) : channel + 1;
     int image = program->serve ? 0 : fcntl(program->image, F_DUPFD_CLOEXEC, end);
-    syslog_socket_close(); /* whatever gets its number now is not to be logged to */
+    log_socket_close(); /* whatever gets its number now is not to be logged to */
     int n_passed = image < 0 ? -errno : pass_on(hold, channel, end);
     if (n_passed >= 0) {
         sigset_t none;

@@ -59,7 +59,7 @@ def test_a_reload_under_way_is_not_begun_again(ours):
             send(sock, b"\0\1r")
         server.after(worker)
         assert exchange(server, port2(b"none")) == b"w\1"
-        assert server.log().count("reloading: a new process") == 1
+        assert server.log().count("a new process takes over") == 1
 
 
 def test_a_keeper_that_dies_during_a_reload_leaves_an_epmd(ours):

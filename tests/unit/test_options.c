@@ -85,6 +85,38 @@ static void debug_is_counted(void **state)
     assert_int_equal(read_words("-d -debug --d -d")->debug, 4);
 }
 
+static void the_log_has_a_place(void **state)
+{
+    (void)state;
+    assert_int_equal(read_words("")->log_target, LOG_TARGET_DEFAULT);
+    assert_int_equal(read_words("-daemon")->log_target, LOG_TARGET_DEFAULT);
+    assert_int_equal(read_words("-log stderr")->log_target, LOG_TARGET_STDERR);
+    assert_int_equal(read_words("-log syslog")->log_target, LOG_TARGET_SYSLOG);
+    assert_int_equal(read_words("--log journal")->log_target, LOG_TARGET_JOURNAL);
+    assert_int_equal(read_words("-log stderr -log syslog -daemon")->log_target, LOG_TARGET_SYSLOG);
+}
+
+static void the_log_has_a_level(void **state)
+{
+    (void)state;
+    assert_int_equal(read_words("")->log_level, LOG_INFO);
+    assert_int_equal(read_words("-log_level error")->log_level, LOG_ERR);
+    assert_int_equal(read_words("-log_level warning")->log_level, LOG_WARNING);
+    assert_int_equal(read_words("-log_level info")->log_level, LOG_INFO);
+    assert_int_equal(read_words("-log_level debug")->log_level, LOG_VERBOSITY_REQUESTS);
+}
+
+static void debug_is_a_level(void **state)
+{
+    (void)state;
+    assert_int_equal(read_words("-d")->log_level, LOG_VERBOSITY_REQUESTS);
+    assert_int_equal(read_words("-d -log_level error")->log_level, LOG_VERBOSITY_REQUESTS);
+    assert_int_equal(read_words("-log_level error -d -d")->log_level, LOG_VERBOSITY_REGISTRATIONS);
+    assert_int_equal(read_words("-d -d -d")->log_level, LOG_VERBOSITY_BYTES);
+    assert_int_equal(read_words("-d -d -d -d")->log_level, LOG_VERBOSITY_BYTES);
+    assert_int_equal(read_words("-log_level debug")->debug, 0);
+}
+
 static void numbers_reach_their_limits(void **state)
 {
     (void)state;
@@ -257,6 +289,9 @@ int main(void)
         cmocka_unit_test(flags_set_their_own_member),
         cmocka_unit_test(daemon_has_a_keeper),
         cmocka_unit_test(debug_is_counted),
+        cmocka_unit_test(the_log_has_a_place),
+        cmocka_unit_test(the_log_has_a_level),
+        cmocka_unit_test(debug_is_a_level),
         cmocka_unit_test(numbers_reach_their_limits),
         cmocka_unit_test(each_number_sets_its_own_member),
         cmocka_unit_test(last_one_wins),

@@ -105,6 +105,20 @@ static void numbers_out_of_range(void **state)
     assert_error(NULL, "-port 0 -port 5000", "\"0\"");
 }
 
+static void bad_logs(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-log file",
+                 "-log \"file\": no place for a log, which is stderr, syslog or");
+    assert_error(NULL, "-log Syslog", "\"Syslog\"");
+    assert_error(NULL, "-log", "-log: its WHERE is missing");
+    assert_error(NULL, "-log_level notice", "which is error, warning, info or debug");
+    assert_error(NULL, "-log_level 7", "-log_level \"7\"");
+    assert_error(NULL, "-log_level", "-log_level: its LEVEL is missing");
+    assert_error(NULL, "-daemon -log stderr", "-log stderr does not go together with -daemon");
+    assert_error(NULL, "-log stderr -daemon -no_keeper", "/dev/null");
+}
+
 static void bad_addresses(void **state)
 {
     (void)state;
@@ -222,6 +236,7 @@ int main(void)
         cmocka_unit_test(missing_values),
         cmocka_unit_test(bad_numbers),
         cmocka_unit_test(numbers_out_of_range),
+        cmocka_unit_test(bad_logs),
         cmocka_unit_test(bad_addresses),
         cmocka_unit_test(too_many_addresses),
         cmocka_unit_test(bad_environment),
