@@ -149,6 +149,7 @@ static int set_option(const struct option *option, const char *word, const char 
         ++*(unsigned *)(void *)member;
         return 0;
     case OPTION_PORT:
+        options->port_from = (struct option_origin){.word = word, .value = value};
         return value_read_port(word, value, (uint16_t *)(void *)member, error);
     case OPTION_SECONDS:
         return value_read_unsigned(word, value, " of seconds", SECONDS_MAX,
@@ -156,6 +157,7 @@ static int set_option(const struct option *option, const char *word, const char 
     case OPTION_NUMBER:
         return value_read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
     case OPTION_ADDRESSES:
+        options->addresses_from = (struct option_origin){.word = word, .value = value};
         return value_read_addresses(word, value, options, error);
     case OPTION_NETWORKS:
         return value_read_networks(word, value, (struct networks *)(void *)member, error);

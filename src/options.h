@@ -33,10 +33,17 @@ enum options_command {
     COMMAND_VERSION,
 };
 
+/* What set an option, as the user wrote it. */
+struct option_origin {
+    const char *word;  /* the option or the variable; NULL: nothing, it has its default */
+    const char *value; /* lies in the argument vector or the environment */
+};
+
 struct options {
     enum options_command command;
     const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
     uint16_t port;
+    struct option_origin port_from, addresses_from;
     bool detach;  /* -daemon */
     bool systemd; /* -systemd */
     bool keeper;  /* -keeper, or -daemon without -no_keeper */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/agreement.h"
 #include "daemon/connection.h"
 #include "daemon/listener.h"
 #include "daemon/report.h"
@@ -199,12 +200,21 @@ size_t acceptor_list_endpoints(const struct acceptor *acceptor,
 
 void acceptor_announce(const struct acceptor *acceptor)
 {
-    struct endpoint endpoints[ACCEPTOR_LISTENERS_MAX];
-    size_t n = acceptor_list_endpoints(acceptor, endpoints);
-    for (size_t i = 0; i < n; i++) {
+    struct agreement_socket sockets[ACCEPTOR_LISTENERS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < acceptor->n_listeners; i++) {
+        int fd = event_get_fd(&acceptor->listeners[i]);
+        struct agreement_socket *socket = &sockets[n];
         char address[ADDRESS_TEXT_SIZE];
-        address_format(&endpoints[i].address, address);
-        log_line(LOG_INFO, "listening on %s port %u", address, endpoints[i].port);
+        if (listener_endpoint(fd, &socket->endpoint) == 0) {
+            socket->takes_ipv4 = listener_takes_ipv4(fd);
+            address_format(&socket->endpoint.address, address);
+            log_line(LOG_INFO, "listening on %s port %u", address, socket->endpoint.port);
+            n++;
+        }
+    }
+    if (acceptor->server->options->systemd) {
+        agreement_check(acceptor->server->options, sockets, n);
     }
 }
 

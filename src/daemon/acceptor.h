@@ -37,7 +37,9 @@ int acceptor_open(struct acceptor *acceptor, struct server *server,
 size_t acceptor_list_endpoints(const struct acceptor *acceptor,
                                struct endpoint out[ACCEPTOR_LISTENERS_MAX]);
 
-/* Tells in the log where it listens. */
+/* Tells in the log where it listens, and where that is not what was asked for, because the
+ * service manager has chosen otherwise. Each process tells: it may have been started anew
+ * because of other settings. */
 void acceptor_announce(const struct acceptor *acceptor);
 
 /* Accepts nobody any more; who connects waits for a successor. */

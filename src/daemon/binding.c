@@ -7,8 +7,7 @@ static const struct address wildcard_ipv6 = {{0}};
 static const struct address loopback_ipv4 = {{[10] = 0xff, 0xff, 127, 0, 0, 1}};
 static const struct address loopback_ipv6 = {{[15] = 1}};
 
-/* Whether a socket on one of the first `n` bindings receives for `address` as well. */
-static bool is_covered(const struct binding *bindings, size_t n, const struct address *address)
+bool binding_covers(const struct binding *bindings, size_t n, const struct address *address)
 {
     for (size_t i = 0; i < n; i++) {
         const struct address *other = &bindings[i].address;
@@ -22,7 +21,7 @@ static bool is_covered(const struct binding *bindings, size_t n, const struct ad
 
 static size_t add(struct binding *bindings, size_t n, const struct address *address, bool required)
 {
-    if (is_covered(bindings, n, address)) {
+    if (binding_covers(bindings, n, address)) {
         return n;
     }
     bindings[n] = (struct binding){.address = *address, .required = required};

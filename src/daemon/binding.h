@@ -24,4 +24,7 @@ struct binding {
  * loopback address of each family, unless that is covered. */
 size_t binding_plan(const struct options *options, struct binding out[BINDING_MAX]);
 
+/* Whether a socket on one of the first `n` bindings receives for `address` as well. */
+bool binding_covers(const struct binding *bindings, size_t n, const struct address *address);
+
 #endif

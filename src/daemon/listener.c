@@ -120,6 +120,13 @@ int listener_endpoint(int fd, struct endpoint *out)
     return endpoint_from(&own, out);
 }
 
+bool listener_takes_ipv4(int fd)
+{
+    int only_ipv6;
+    socklen_t len = sizeof only_ipv6;
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len) == 0 && !only_ipv6;
+}
+
 static bool peer_is_local(int fd, const struct endpoint *peer)
 {
     if (address_is_loopback(&peer->address)) {

@@ -30,6 +30,9 @@ int listener_adopt(int fd);
  * side. Returns 0 or a negative errno. */
 int listener_endpoint(int fd, struct endpoint *out);
 
+/* Whether a socket that listens on IPv6 addresses takes IPv4 connections, too. */
+bool listener_takes_ipv4(int fd);
+
 /* Reads who is at the other end of a connection. Returns 0, or a negative errno where
  * there is nobody any more. */
 int listener_identify(int fd, struct listener_peer *out);
