@@ -12,7 +12,7 @@ _epmd_names() {
 }
 
 _epmd() {
-    local command=$1 cur=$2 option=${3/#--/-} help lead='' quoted word words=()
+    local command=$1 cur=$2 option=${3/#--/-} help lead='' word words=()
     case $option in
     -allow_*) words=(any local none) ;;
     -no_sandbox) words=(core dumpable privileges seccomp all) ;;
@@ -33,10 +33,9 @@ _epmd() {
     case $option in -allow_* | -no_sandbox) lead=${cur%"${cur##*,}"} ;; esac
     # Not by compgen -W, which would execute a name such as $(command).
     for word in "${words[@]}"; do
-        if [[ $lead$word == "$cur"* ]]; then
-            printf -v quoted %q "$lead$word"
-            COMPREPLY+=("$quoted")
-        fi
+        [[ $lead$word == "$cur"* ]] || continue
+        [[ $word != *[!a-zA-Z0-9_.-]* ]] || printf -v word %q "$word"
+        COMPREPLY+=("$lead$word")
     done
 }
 

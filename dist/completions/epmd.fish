@@ -16,23 +16,36 @@ function __fish_epmd_list
     printf '%s\n' (string replace -r '[^,]*$' '' -- (commandline -ct))$argv
 end
 
-complete -c epmd -f
-epmd -help 2>/dev/null | while read -l line
-    set -l parts (string match -r '^-(\w+)(?:, -(\w+))?( \S+)? +(.*)$' -- $line)
-    or continue
-    for name in (string match -v '' -- $parts[2 3])
-        complete -c epmd -o $name (test -n "$parts[4]"; and echo -- -x) -d "$parts[5]"
+# What stands behind an option, as complete -a takes it.
+function __fish_epmd_values
+    switch $argv[1]
+        case 'allow_*'
+            echo '(__fish_epmd_list any local none)'
+        case no_sandbox
+            echo '(__fish_epmd_list core dumpable privileges seccomp all)'
+        case port
+            echo '4369 $ERL_EPMD_PORT'
+        case user
+            echo '(__fish_complete_users)'
+        case host
+            echo '(__fish_print_hostnames)'
+        case log
+            echo 'stderr syslog journal'
+        case log_level
+            echo 'error warning info debug'
+        case stop check
+            echo '(__fish_epmd_names)'
     end
 end
 
-for option in allow_lookup allow_names allow_register
-    complete -c epmd -o $option -x -a '(__fish_epmd_list any local none)'
+complete -c epmd -f
+for line in (epmd -help 2>/dev/null | string match -r '^  -.*')
+    set -l parts (string match -r '^  -(\w+)((?:, -\w+)?)((?: \S+)?) +(.*)$' -- $line)
+    for name in $parts[2] (string match -r '\w+' -- $parts[3])
+        if test -n "$parts[4]"
+            complete -c epmd -o $name -d $parts[5] -x -a "$(__fish_epmd_values $name)"
+        else
+            complete -c epmd -o $name -d $parts[5]
+        end
+    end
 end
-complete -c epmd -o no_sandbox -x -a '(__fish_epmd_list core dumpable privileges seccomp all)'
-complete -c epmd -o port -x -a '4369 $ERL_EPMD_PORT'
-complete -c epmd -o user -x -a '(__fish_complete_users)'
-complete -c epmd -o host -x -a '(__fish_print_hostnames)'
-complete -c epmd -o log -x -a 'stderr syslog journal'
-complete -c epmd -o log_level -x -a 'error warning info debug'
-complete -c epmd -o stop -x -a '(__fish_epmd_names)'
-complete -c epmd -o check -x -a '(__fish_epmd_names)'

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installation: by meson, as a Debian package, and its completions."""
