@@ -7,11 +7,13 @@ memory), the network is the container's own, and the container is gone in the en
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -66,39 +68,56 @@ def libraries(binary, root=TREE):
             if not os.path.exists(root + path)]
 
 
+def layer_mounts(layer):
+    return [f"--overlay=+/{part}:{layer}/{part}::/{part}" for part in ("etc", "usr")] + [
+        f"--bind={layer}/journal:/var/log/journal"]
+
+
+def resolved(path):
+    """The path with no link in its directory: what lies over /usr would hide /lib's."""
+    directory, name = os.path.split(path)
+    return os.path.join(os.path.realpath(directory), name)
+
+
 class Machine:
-    """A booted container."""
+    """A booted container.
+
+    layer is a directory whose etc and usr lie over the tree's; its journal is left in it.
+    """
 
     port = 4369
+    _numbers = itertools.count()
 
-    def __init__(self, binary):
+    def __init__(self, binary, layer=None):
         self.binary = os.path.abspath(binary)
+        self._mounts = layer_mounts(layer) if layer else []
         self.process = None
         self.pid = None
+        self._output = tempfile.TemporaryFile()
         self._cgroups = []
         self._since = 0
 
     def boot(self):
         binds = [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units"]
-        binds += [f"--bind-ro={path}" for path in libraries(self.binary)]
-        own = f"epmdtest.{os.getpid()}"
+        binds += [f"--bind-ro={path}:{resolved(path)}" for path in libraries(self.binary)]
+        own = f"epmdtest.{os.getpid()}.{next(self._numbers)}"  # others may boot the tree, too
         for hierarchy in HIERARCHIES:
             if os.path.isdir(hierarchy):
                 self._cgroups.append(os.path.join(hierarchy, own))
                 os.makedirs(self._cgroups[-1], exist_ok=True)
         joins = "".join(f"echo $$ > {group}/cgroup.procs; " for group in self._cgroups)
         self.process = subprocess.Popen(
-            ["sh", "-c", joins + 'exec "$@"', "sh", "systemd-nspawn", "-q", "-D", TREE,
+            ["sh", "-c", joins + 'exec "$@"', "sh", "systemd-nspawn", "-q", "-D", TREE, f"--machine={own}",
              "--volatile=overlay", "--register=no", "--keep-unit", "--private-network",
-             "--console=pipe", *binds, "-b"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "--console=pipe", *binds, *self._mounts, "-b"],
+            stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output)
         self.pid = wait_for(self._systemd, timeout=20, what="the container's systemd")
         wait_for(lambda: self.run("systemctl", "is-system-running", "--wait").stdout.strip()
                  in ("running", "degraded"), timeout=30, what="a booted container")
         self.run("ip", "link", "set", "lo", "up")
 
     def _systemd(self):
-        assert self.process.poll() is None, "systemd-nspawn has ended"
+        assert self.process.poll() is None, f"systemd-nspawn has ended: {self.output()}"
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
                   encoding="ascii") as children:
             for child in children.read().split():
@@ -126,8 +145,8 @@ class Machine:
         """A context in which this thread's sockets and programs are in its network."""
         return network_of(self.pid)
 
-    def show(self, property_):
-        return self.do("systemctl", "show", "--value", "-p", property_, "epmd.service")
+    def show(self, property_, unit="epmd.service"):
+        return self.do("systemctl", "show", "--value", "-p", property_, unit)
 
     def main_pid(self):
         return int(self.show("MainPID"))
@@ -136,6 +155,16 @@ class Machine:
         """What was logged for the unit since forget()."""
         return self.run("journalctl", "-o", "cat", "-u", "epmd.service",
                         f"--since=@{self._since}").stdout
+
+    def output(self):
+        """What the container has told this host."""
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode(errors="replace")
+
+    def power_off(self):
+        """End all services in their order; return when it is off."""
+        self.do("systemctl", "--no-block", "poweroff")
+        self.process.wait(90)
 
     def forget(self):
         """Log from here on."""
