@@ -89,18 +89,18 @@ static void describe_request(const struct session *session, const struct session
     }
 }
 
-static void report_taken(struct request_line *line, const struct registry_node *holder)
+static void report_taken(const struct request_line *line, const struct registry_node *holder)
 {
     char owner[ADDRESS_TEXT_SIZE];
     const struct session *holding = holder->owner;
-    struct log_fields *fields = &line->fields;
+    struct log_fields fields = line->fields;
     address_format(&holding->peer.address, owner);
-    fields->holder = owner;
-    fields->holder_port = holding->peer.port;
-    log_event(LOG_WARNING, fields,
+    fields.holder = owner;
+    fields.holder_port = holding->peer.port;
+    log_event(LOG_WARNING, &fields,
               "refused %s from %s port %u: the name is taken by the node of %s port %u, which "
               "listens on port %u (creation %" PRIu32 ", registered %" PRId64 " s ago)",
-              line->text, fields->peer, fields->peer_port, owner, fields->holder_port,
+              line->text, fields.peer, fields.peer_port, owner, fields.holder_port,
               holder->info.port, holder->creation, (clock_now_ms() - holder->since_ms) / 1000);
 }
 
@@ -174,16 +174,16 @@ void report_opened(const struct session *session)
     }
 }
 
-static void report_unregistered(const struct session *session, struct log_fields *fields,
+static void report_unregistered(const struct session *session, struct log_fields fields,
                                 enum report_end end)
 {
     char name[NAME_TEXT_SIZE];
     const struct registry_node *node = session->node;
-    add_name(fields, &node->info, name);
-    log_event(LOG_VERBOSITY_REGISTRATIONS, fields,
+    add_name(&fields, &node->info, name);
+    log_event(LOG_VERBOSITY_REGISTRATIONS, &fields,
               "unregistered \"%s\" at port %u, creation %" PRIu32
               ", with the connection of %s port %u, descriptor %d: %s",
-              name, node->info.port, node->creation, fields->peer, fields->peer_port, session->fd,
+              name, node->info.port, node->creation, fields.peer, fields.peer_port, session->fd,
               ends[end].text);
 }
 
@@ -198,7 +198,7 @@ void report_closed(const struct session *session, enum report_end end)
     struct log_fields fields = peer_fields(&session->peer, address);
     fields.reason = ends[end].word;
     if (session->node && end != REPORT_END_LEFT) {
-        report_unregistered(session, &fields, end);
+        report_unregistered(session, fields, end);
     } else {
         log_event(level, &fields, "closed the connection of %s port %u, descriptor %d: %s",
                   fields.peer, fields.peer_port, session->fd, ends[end].text);
