@@ -5,11 +5,12 @@ Always true here: each starts from the same cached tree, and what changes is in 
 its network, with port 4369, and its processes are its own; all of it ends with it.
 """
 
-import contextlib
 import fcntl
 import glob
+import hashlib
 import os
 import shutil
+import stat
 import subprocess
 
 from harness import network_of, wait_for
@@ -19,6 +20,10 @@ DEBS = machine.TREE + ".debs"
 # What the package depends on and the tree does not have; and what it stands beside.
 PACKAGES = ["libevent-core-2.1-7", "libsodium23", "erlang-base"]
 NEEDED = ["debootstrap", "unshare", "nsenter", "ip", "dpkg-buildpackage", "lintian"]
+
+# What every package's installation changes.
+CHANGED_BY_ANY = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log", "/proc", "/dev",
+                  "/run", "/tmp", "/sys", "/root")
 
 # In namespaces of its own, as their first process: it waits for orphans.
 BOOT = """
@@ -31,6 +36,18 @@ mount --rbind /dev "$2/root/dev"
 echo "127.0.0.1 localhost $(hostname)" >"$2/root/etc/hosts"
 exec chroot "$2/root" sh -c 'touch /run/up; while :; do sleep 1000; done'
 """
+
+
+def entry(path):
+    """What a file is, whose, and its contents."""
+    about = os.lstat(path)
+    what = (stat.filemode(about.st_mode), about.st_uid, about.st_gid)
+    if stat.S_ISLNK(about.st_mode):
+        return *what, os.readlink(path)
+    if stat.S_ISREG(about.st_mode):
+        with open(path, "rb") as file:
+            return *what, hashlib.sha256(file.read()).hexdigest()
+    return what
 
 
 def debs():
@@ -95,14 +112,43 @@ class Chroot:
         assert result.returncode == 0, f"{command}: {result.stdout}"
         return result.stdout.strip()
 
-    def install(self, *files):
-        """As `apt install ./FILE ...` does it, without a network."""
-        names = []
-        for file in files:
-            names.append(f"/tmp/{os.path.basename(file)}")
-            shutil.copy(file, self.path(names[-1]))
-        return self.do("apt-get", "install", "-y", "--no-install-recommends", "--allow-downgrades",
-                       "--reinstall", "-o", "Dpkg::Options::=--force-unsafe-io", *names)
+    def _put(self, word):
+        """The word, or where the file of this name is in here from now on."""
+        if not word.endswith(".deb"):
+            return word
+        inside = f"/tmp/{os.path.basename(word)}"
+        shutil.copy(word, self.path(inside))
+        return inside
+
+    def install(self, deb):
+        """What `apt install ./DEB` prints; without a network."""
+        return self.do("apt-get", "install", "-y", self._put(deb))
+
+    def dpkg(self, *words, fails=False):
+        """What dpkg prints, which is to succeed, or to fail."""
+        result = self.run("dpkg", *map(self._put, words))
+        assert (result.returncode != 0) == fails, result.stdout
+        return result.stdout
+
+    def files(self):
+        """Every file that only our package may have changed, as entry() describes it."""
+        root, seen = self.path(""), {}
+        for at, directories, names in os.walk(root + "/"):
+            inside = at[len(root):].rstrip("/")
+            directories[:] = [name for name in directories
+                              if f"{inside}/{name}" not in CHANGED_BY_ANY]
+            for name in directories + names:
+                seen[f"{inside}/{name}"] = entry(f"{root}{inside}/{name}")
+        return seen
+
+    def daemons(self):
+        """The programs that the processes called epmd run."""
+        return self.run("sh", "-c", "for p in $(pgrep -x epmd); do readlink /proc/$p/exe; done"
+                        ).stdout.split()
+
+    def serving(self):
+        """What the worker calls its version; it is younger than its keeper."""
+        return self.run("sh", "-c", "/proc/$(pgrep -n -x epmd)/exe -version").stdout.strip()
 
     def stop(self):
         if self.process is None:
@@ -110,5 +156,3 @@ class Chroot:
         if self.process.poll() is None:
             self.process.kill()  # and so the first process, and all the others
         self.process.wait()
-        with contextlib.suppress(TypeError):
-            wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"), what="the end of the tree")
