@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Under a real systemd, with the units of dist/systemd and with Debian's.
+"""Under a real systemd, with the units of dist/systemd, with Debian's and with SUSE's.
 
 Always true here: each test starts from stopped units, in a container that is booted
 once; all of it is in the container's own network, at port 4369.
@@ -18,6 +18,27 @@ from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, regist
 pytestmark = pytest.mark.timeout(300)  # making the tree takes its time
 
 DROP_IN = "/etc/systemd/system/epmd.service.d/test.conf"
+
+# What SUSE's units ask of the daemon that Debian's do not: see docs/migrating.md.
+SUSES_SOCKET = """[Socket]
+ListenStream=127.0.0.1:4369
+Accept=false"""
+SUSES_SERVICE = """[Unit]
+Requires=epmd.socket
+[Service]
+ProtectSystem=full
+ProtectHome=true
+PrivateDevices=true
+ProtectKernelTunables=true
+ProtectControlGroups=true
+RestrictRealtime=true
+ExecStart=/usr/bin/epmd -systemd
+Type=simple
+Restart=always
+LimitNPROC=1
+LimitFSIZE=0
+User=epmd
+Group=epmd"""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +68,15 @@ def debians(machine):
     """Our binary under Debian's units."""
     install(machine)
     machine.do("rm", "-f", "/etc/systemd/system/epmd.socket", "/etc/systemd/system/epmd.service")
+    yield from started(machine)
+
+
+@pytest.fixture
+def suses(machine):
+    """Our binary under SUSE's units."""
+    install(machine)
+    for name, text in ("socket", SUSES_SOCKET), ("service", SUSES_SERVICE):
+        machine.do("sh", "-c", f"echo '{text}' >/etc/systemd/system/epmd.{name}")
     yield from started(machine)
 
 
@@ -222,3 +252,16 @@ def test_under_debians_units(debians):
         assert node.sock.recv(1) == b""
         assert debians.run("epmd", "-reload").returncode == 1
         assert exchange(debians, NAMES)[4:] == b""
+
+
+def test_under_suses_units(suses):
+    """They forbid it to fork and to write to files, and open one loopback address."""
+    with Node(suses, b"a") as node:
+        assert exchange(suses, port2(b"a")) == found(b"a")
+        with pytest.raises(ConnectionRefusedError):
+            exchange(suses, NAMES, host="::1")
+        pid = suses.main_pid()
+        kill(suses)
+        assert node.sock.recv(1) == b""
+        wait_for(lambda: suses.main_pid() not in (0, pid), what="another process")
+        assert exchange(suses, port2(b"a")) == NOT_FOUND
