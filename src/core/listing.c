@@ -10,6 +10,8 @@
 #include "core/wire.h"
 
 #define PORT_SIZE 4
+#define NAME_START "name "
+#define NAME_END " at port "
 #define LINE_MAX_BESIDE_NAME 64 /* any line's words, numbers and NUL */
 
 static size_t nodes_size(const struct registry_node *nodes)
@@ -76,9 +78,9 @@ struct listing *listing_new_names(const struct registry *registry, uint16_t port
         return NULL;
     }
     DL_FOREACH (registry->live, node) {
-        write_text(&writer, "name ");
+        write_text(&writer, NAME_START);
         write_name(&writer, node);
-        write_text(&writer, " at port ");
+        write_text(&writer, NAME_END);
         write_number(&writer, node->info.port);
         write_text(&writer, "\n");
     }
@@ -126,4 +128,58 @@ void listing_unref(struct listing *listing)
     if (listing && --listing->n_refs == 0) {
         free(listing);
     }
+}
+
+/* Reads a port, which is all of the text. */
+static bool read_port(const uint8_t *text, size_t len, uint16_t *out)
+{
+    uint32_t port = 0;
+    bool right = len > 0 && len <= 5;
+    for (size_t i = 0; right && i < len; i++) {
+        right = text[i] >= '0' && text[i] <= '9';
+        port = port * 10 + (uint32_t)(text[i] - '0');
+    }
+    *out = (uint16_t)port;
+    return right && port <= UINT16_MAX;
+}
+
+/* A name may have the words in it that follow it: the last ones count. */
+static const uint8_t *find_name_end(const uint8_t *name, const uint8_t *end)
+{
+    const size_t len = sizeof NAME_END - 1;
+    for (const uint8_t *at = end - len; at >= name; at--) {
+        if (memcmp(at, NAME_END, len) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static bool read_name_line(const uint8_t *line, const uint8_t *end, struct protocol_node *out)
+{
+    const size_t start_len = sizeof NAME_START - 1, end_len = sizeof NAME_END - 1;
+    if ((size_t)(end - line) < start_len + end_len || memcmp(line, NAME_START, start_len) != 0) {
+        return false;
+    }
+    const uint8_t *name = line + start_len;
+    const uint8_t *name_end = find_name_end(name, end);
+    if (!name_end || name_end - name > NAME_MAX_LEN) {
+        return false;
+    }
+    *out = (struct protocol_node){.name = name, .name_len = (uint16_t)(name_end - name)};
+    const uint8_t *port = name_end + end_len;
+    return read_port(port, (size_t)(end - port), &out->port);
+}
+
+bool listing_read_name(const uint8_t **at, const uint8_t *end, struct protocol_node *out)
+{
+    while (*at < end) {
+        const uint8_t *line = *at;
+        const uint8_t *newline = memchr(line, '\n', (size_t)(end - line));
+        *at = newline ? newline + 1 : end;
+        if (newline && read_name_line(line, newline, out)) {
+            return true;
+        }
+    }
+    return false;
 }

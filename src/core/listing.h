@@ -9,6 +9,7 @@
 #ifndef EPMD_CORE_LISTING_H
 #define EPMD_CORE_LISTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,12 @@ struct listing {
 typedef struct listing *listing_maker(const struct registry *registry, uint16_t port);
 listing_maker listing_new_names;
 listing_maker listing_new_dump;
+
+/* Reads the next name and port from what follows epmd's own port in a reply to NAMES_REQ,
+ * from whatever answered, and moves `*at` on towards `end`. Lines that are no such line are
+ * passed over; `out` points into the reply, and its name is not checked. Returns false at
+ * the end. */
+bool listing_read_name(const uint8_t **at, const uint8_t *end, struct protocol_node *out);
 
 /* Makes one of `len` bytes, which the caller, who owns one reference, fills in. Returns
  * NULL without memory. */

@@ -2,6 +2,7 @@
 /* Requests and replies of the EPMD protocol. */
 #include "core/protocol.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/wire.h"
@@ -31,7 +32,8 @@ enum refusal protocol_frame_check(size_t frame_len)
     return frame_len > PROTOCOL_FRAME_MAX ? REFUSAL_FRAME_TOO_LONG : REFUSAL_NONE;
 }
 
-static enum refusal decode_alive(struct wire_reader *reader, struct protocol_node *node)
+/* Reads what ALIVE2_REQ and PORT2_RESP have in common. */
+static void decode_fields(struct wire_reader *reader, struct protocol_node *node)
 {
     node->port = wire_read_u16(reader);
     node->type = wire_read_u8(reader);
@@ -44,6 +46,11 @@ static enum refusal decode_alive(struct wire_reader *reader, struct protocol_nod
     uint16_t extra_len = wire_read_u16(reader);
     node->extra = wire_read_bytes(reader, extra_len);
     node->extra_len = node->extra ? extra_len : 0;
+}
+
+static enum refusal decode_alive(struct wire_reader *reader, struct protocol_node *node)
+{
+    decode_fields(reader, node);
     if (reader->overrun) {
         return REFUSAL_TRUNCATED;
     }
@@ -95,6 +102,23 @@ enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_r
         return REFUSAL_NONE;
     }
     return REFUSAL_TAG_UNKNOWN;
+}
+
+int protocol_decode_node(const uint8_t *reply, size_t len, struct protocol_node *out)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, reply, len);
+    uint8_t tag = wire_read_u8(&reader);
+    uint8_t result = wire_read_u8(&reader);
+    if (reader.overrun || tag != PORT2_RESP) {
+        return -EINVAL;
+    }
+    if (result != RESULT_OK) {
+        return -ENOENT;
+    }
+    *out = (struct protocol_node){0};
+    decode_fields(&reader, out);
+    return reader.overrun ? -EINVAL : 0;
 }
 
 const char *protocol_tag_name(uint8_t tag)

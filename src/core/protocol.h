@@ -60,6 +60,11 @@ enum refusal protocol_frame_check(size_t frame_len);
  * is no request; `out` then holds as much as could be read, for the log. */
 enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_request *out);
 
+/* Decodes a reply to PORT2_REQ, from whatever answered. Returns 0; -ENOENT where there is no
+ * such node; -EINVAL where this is no such reply. `out` points into it; its name is not
+ * checked. */
+int protocol_decode_node(const uint8_t *reply, size_t len, struct protocol_node *out);
+
 /* The name of a request as the protocol's description has it, or NULL for no tag. */
 const char *protocol_tag_name(uint8_t tag);
 

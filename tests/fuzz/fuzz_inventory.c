@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The input is a reply to INFO_REQ from whatever listens on the port: what is read lies
- * in it, and what is written again from it is read as the same.
+ * The input is a reply to INFO_REQ, NAMES_REQ or PORT2_REQ from whatever listens on the
+ * port: what is read lies in it, and an inventory that is written again from it is read as
+ * the same.
  */
 #include <errno.h>
 #include <string.h>
@@ -77,6 +78,28 @@ static void require_same(const struct registry *registry, const struct inventory
     listing_unref(listing);
 }
 
+static void read_names(const uint8_t *data, size_t size)
+{
+    const uint8_t *at = data, *end = data + size;
+    struct protocol_node node;
+    for (const uint8_t *before = at; listing_read_name(&at, end, &node); before = at) {
+        REQUIRE(at > before && at <= end && node.name_len <= NAME_MAX_LEN);
+        require_inside(node.name, node.name_len, before, (size_t)(at - before));
+    }
+    REQUIRE(at == end);
+}
+
+static void read_port(const uint8_t *data, size_t size)
+{
+    struct protocol_node node;
+    int status = protocol_decode_node(data, size, &node);
+    REQUIRE(status == 0 || status == -EINVAL || status == -ENOENT);
+    if (status == 0) {
+        require_inside(node.name, node.name_len, data, size);
+        require_inside(node.extra, node.extra_len, data, size);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t seed[HASH_SEED_SIZE] = "sixteen bytes..";
@@ -85,6 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct inventory_node node;
     struct registry registry;
     int status = inventory_read_daemon(&reader, data, size, &daemon);
+    read_names(data, size);
+    read_port(data, size);
     REQUIRE(status == 0 || status == -EINVAL || status == -EPROTONOSUPPORT);
     if (status < 0) {
         return 0;

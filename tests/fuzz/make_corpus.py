@@ -122,6 +122,9 @@ OPTIONS = {
     "address-bad": words("-address", "localhost"),
     "address-many": words("-address", ",".join(f"10.0.0.{i}" for i in range(65))),
     "names": words("-port", "5000", "-names"),
+    "names-columns": words("-names", "-l", "-host", "h"),
+    "names-json": words("-json", "-names"),
+    "json-alone": words("-json"),
     "dump": words("-dump", "-d"),
     "started": words("-started"),
     "kill": words("--kill"),
@@ -207,6 +210,9 @@ INVENTORY = {
     "newer": b"i\2" + described(0)[2:],
     "names": b"\0\0\x11\x11name alice at port 35099\n",
     "no-daemon": b"i\1" + node(b"alice"),
+    "names-odd": b"name a at port 1 at port 2\nname b\nname c at port 65536\nname  at port 3\nx",
+    "port": b"w\0" + alive(b"alice", b"extra")[1:],
+    "port-none": b"w\1",
 }
 
 for target, inputs in {

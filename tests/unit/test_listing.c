@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guarded.h"
 #include "requests.h"
 #include "unit.h"
 #include "world.h"
@@ -107,6 +108,61 @@ static void longest_lines_fit(void **state)
     assert_listing(listing_new_dump, UINT16_MAX, expected, (size_t)len + 1);
 }
 
+/* Reads all names of a reply's lines into one text. */
+static const char *read_names(const char *lines, size_t len)
+{
+    static char text[4096];
+    const uint8_t *at = guarded_copy(lines, len), *end = at + len;
+    struct protocol_node node;
+    size_t used = 0;
+    text[0] = '\0';
+    while (listing_read_name(&at, end, &node)) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "<%.*s>%u", (int)node.name_len,
+                                 (const char *)node.name, node.port);
+    }
+    assert_ptr_equal(at, end);
+    return text;
+}
+
+#define ASSERT_NAMES(lines, expected) \
+    assert_string_equal(read_names(lines, sizeof lines - 1), expected)
+
+static void names_are_read(void **state)
+{
+    (void)state;
+    ASSERT_NAMES("", "");
+    ASSERT_NAMES("name alice at port 0\n", "<alice>0");
+    ASSERT_NAMES("name \xc3\xa9 b at port 65535\nname a at port 1\n", "<\xc3\xa9 b>65535<a>1");
+    ASSERT_NAMES("name x at port 5 at port 6\n", "<x at port 5>6");
+    ASSERT_NAMES("name name  at port 00007\n", "<name >7");
+    ASSERT_NAMES("name  at port 8\n", "<>8");
+}
+
+static void lines_that_are_none_are_passed_over(void **state)
+{
+    (void)state;
+    static char longest[NAME_MAX_LEN + 32], longer[NAME_MAX_LEN + 32];
+    ASSERT_NAMES("\n\nname\nname a at port \nname a at port 65536\nname a at port 123456\n", "");
+    ASSERT_NAMES("name a at port 1x\nname a at port -1\nname a at port  1\nname a at port", "");
+    ASSERT_NAMES("Name a at port 1\nname a at port 2\nname b at port 3", "<a>2");
+    ASSERT_NAMES("name a\nb at port 1\nname at port 2\n at port 3\n", "");
+    int len = snprintf(longest, sizeof longest, "name %0*d at port 1\n", NAME_MAX_LEN, 0);
+    assert_int_equal(strlen(read_names(longest, (size_t)len)), NAME_MAX_LEN + 3);
+    len = snprintf(longer, sizeof longer, "name %0*d at port 1\n", NAME_MAX_LEN + 1, 0);
+    assert_string_equal(read_names(longer, (size_t)len), "");
+}
+
+static void written_names_are_read(void **state)
+{
+    (void)state;
+    add("alice", 1, 7);
+    add("at port 7", 2, 8);
+    struct listing *listing = listing_new_names(&registry, 4369);
+    assert_string_equal(read_names((const char *)listing->bytes + 4, listing->len - 4),
+                        "<at port 7>2<alice>1");
+    listing_unref(listing);
+}
+
 static void last_reference_frees(void **state)
 {
     (void)state;
@@ -127,8 +183,11 @@ static void last_reference_frees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(nothing_but_the_port),    TEST(names_newest_first), TEST(names_without_departed),
-        TEST(dump_live_then_departed), TEST(longest_lines_fit),  TEST(last_reference_frees),
+        TEST(nothing_but_the_port),   TEST(names_newest_first),
+        TEST(names_without_departed), TEST(dump_live_then_departed),
+        TEST(longest_lines_fit),      TEST(last_reference_frees),
+        TEST(names_are_read),         TEST(lines_that_are_none_are_passed_over),
+        TEST(written_names_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "core/protocol.h"
+
 #include "guarded.h"
 #include "requests.h"
 #include "unit.h"
+#include <errno.h>
 
 static void assert_alive(uint16_t highest, bool accepted, uint32_t creation, const void *expected,
                          size_t len)
@@ -96,6 +98,39 @@ static void longest_node_fits(void **state)
     assert_memory_equal(reply + 14 + sizeof name, extra, sizeof extra);
 }
 
+static void node_is_read_as_it_was_given_out(void **state)
+{
+    (void)state;
+    uint8_t reply[PROTOCOL_REPLY_MAX];
+    struct protocol_node info = node_info("alice"), out;
+    info.extra = (const uint8_t *)"x\0y";
+    info.extra_len = 3;
+    size_t len = protocol_encode_node(reply, &info);
+    for (size_t cut = 0; cut < len; cut++) {
+        assert_int_equal(protocol_decode_node(guarded_copy(reply, cut), cut, &out), -EINVAL);
+    }
+    const uint8_t *whole = guarded_copy(reply, len);
+    assert_int_equal(protocol_decode_node(whole, len, &out), 0);
+    assert_int_equal(out.port, info.port);
+    assert_int_equal(out.type, info.type);
+    assert_int_equal(out.protocol, info.protocol);
+    assert_int_equal(out.highest, info.highest);
+    assert_int_equal(out.lowest, info.lowest);
+    assert_int_equal(out.name_len, 5);
+    assert_memory_equal(out.name, "alice", 5);
+    assert_int_equal(out.extra_len, 3);
+    assert_memory_equal(out.extra, "x\0y", 3);
+}
+
+static void other_replies_are_no_node(void **state)
+{
+    (void)state;
+    struct protocol_node out;
+    assert_int_equal(protocol_decode_node((const uint8_t *)"\x77\1", 2, &out), -ENOENT);
+    assert_int_equal(protocol_decode_node((const uint8_t *)"\x77\1more", 6, &out), -ENOENT);
+    assert_int_equal(protocol_decode_node((const uint8_t *)"\x76\0\0\0\0\1", 6, &out), -EINVAL);
+}
+
 static void short_replies(void **state)
 {
     (void)state;
@@ -132,6 +167,8 @@ int main(void)
         cmocka_unit_test(node_is_given_out_as_it_came),
         cmocka_unit_test(node_fields_reach_their_limits),
         cmocka_unit_test(longest_node_fits),
+        cmocka_unit_test(node_is_read_as_it_was_given_out),
+        cmocka_unit_test(other_replies_are_no_node),
         cmocka_unit_test(short_replies),
         cmocka_unit_test(alive_refusals_told_by_a_reply),
     };
