@@ -80,6 +80,11 @@ static const struct option option_table[] = {
     {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,
      "do without these: core, dumpable, privileges, seccomp, or all"},
     {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
+    {"l", NULL, OPTION_FLAG, MEMBER(in_columns), 0,
+     "with -names: in columns, with all that is known of each node"},
+    {"json", NULL, OPTION_FLAG, MEMBER(json), 0, "with -names: the same for programs"},
+    {"host", "HOST", OPTION_TEXT, MEMBER(host), 0,
+     "with -names: ask the daemon of another host, by name or address"},
     {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
     {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
      "exit with 0 if a daemon answers, else with 1; print nothing"},
@@ -108,6 +113,18 @@ static const struct {
 };
 
 #define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
+
+/* Which commands an option goes with that is not for every one. */
+static const struct {
+    const char *option;
+    enum options_command command;
+} companion_table[] = {
+    {"-l", COMMAND_NAMES},
+    {"-json", COMMAND_NAMES},
+    {"-host", COMMAND_NAMES},
+};
+
+#define N_COMPANIONS (sizeof companion_table / sizeof *companion_table)
 
 static const struct option *find_option(const char *word)
 {
@@ -253,6 +270,54 @@ static int settle_log(struct options *options, char *error)
     return 0;
 }
 
+static bool is_companion(const struct option *option)
+{
+    for (size_t i = 0; i < N_COMPANIONS; i++) {
+        if (find_option(companion_table[i].option) == option) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool goes_with(const struct option *option, enum options_command command)
+{
+    for (size_t i = 0; i < N_COMPANIONS; i++) {
+        if (find_option(companion_table[i].option) == option &&
+            companion_table[i].command == command) {
+            return true;
+        }
+    }
+    return !is_companion(option);
+}
+
+/* Writes which commands an option goes with. */
+static void write_commands(const struct option *option, char *text, size_t size)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *command = &option_table[i];
+        if (command->kind == OPTION_COMMAND && command->help &&
+            goes_with(option, command->command) && len < size) {
+            len +=
+                (size_t)snprintf(text + len, size - len, "%s-%s", len ? " or " : "", command->name);
+        }
+    }
+}
+
+static int check_companions(const struct options *options, const bool given[], char *error)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *option = &option_table[i];
+        if (given[i] && !goes_with(option, options->command)) {
+            char commands[64] = "";
+            write_commands(option, commands, sizeof commands);
+            return value_fail(error, "-%s goes only with %s", option->name, commands);
+        }
+    }
+    return 0;
+}
+
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[N_OPTIONS] = {false};
@@ -268,6 +333,9 @@ int options_read(int argc, char *const argv[], struct options *out, char error[O
     }
     status = settle_keeper(out, error);
     status = status < 0 ? status : settle_log(out, error);
+    if (status == 0) {
+        status = check_companions(out, given, error);
+    }
     return status < 0 ? status : read_environment(out, given, error);
 }
 
@@ -285,7 +353,8 @@ static void print_options(FILE *out, bool commands)
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *option = &option_table[i];
         bool last = i + 1 == N_OPTIONS;
-        if (option->help && (option->kind == OPTION_COMMAND) == commands) {
+        bool of_commands = option->kind == OPTION_COMMAND || is_companion(option);
+        if (option->help && of_commands == commands) {
             print_option(out, option, last || option[1].help ? NULL : &option[1]);
         }
     }
@@ -301,7 +370,7 @@ static void print_variables(FILE *out)
 void options_print_usage(FILE *out)
 {
     fputs("usage: epmd [OPTION ...]            run the Erlang port mapper daemon\n"
-          "       epmd [-port NO] COMMAND     talk to the one that runs on this host\n"
+          "       epmd [-port NO] COMMAND     talk to one that runs\n"
           "\nOptions:\n",
           out);
     print_options(out, false);

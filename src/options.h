@@ -42,6 +42,9 @@ struct option_origin {
 struct options {
     enum options_command command;
     const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
+    const char *host;      /* -host: whose epmd is asked; likewise; NULL: this host's */
+    bool in_columns;       /* -l */
+    bool json;             /* -json */
     uint16_t port;
     struct option_origin port_from, addresses_from;
     bool detach;  /* -daemon */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/exchange.h"
+#include "client/names.h"
 #include "core/name.h"
 #include "core/protocol.h"
 #include "core/wire.h"
@@ -143,6 +144,9 @@ int commands_run(const struct options *options)
     uint8_t request[1 + NAME_MAX_LEN];
     struct exchange_reply reply;
 
+    if (options->in_columns || options->json || options->host) {
+        return names_run(options);
+    }
     if (options->stop_name) {
         const char *name = options->stop_name;
         enum refusal refusal = name_check((const uint8_t *)name, strlen(name));

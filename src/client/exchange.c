@@ -59,16 +59,13 @@ static socklen_t sockaddr_from(const struct endpoint *to, struct sockaddr_storag
     return sizeof *ipv6;
 }
 
-static int exchange_connect(struct exchange *exchange, const struct endpoint *to)
+static int exchange_connect(struct exchange *exchange, const struct sockaddr *to, socklen_t len)
 {
-    struct sockaddr_storage sockaddr;
-    socklen_t len = sockaddr_from(to, &sockaddr);
-    exchange->fd =
-        socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    exchange->fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (exchange->fd < 0) {
         return -errno;
     }
-    if (connect(exchange->fd, (struct sockaddr *)&sockaddr, len) == 0) {
+    if (connect(exchange->fd, to, len) == 0) {
         return 0;
     }
     if (errno != EINPROGRESS) {
@@ -138,8 +135,8 @@ static int exchange_receive(const struct exchange *exchange, struct exchange_rep
     }
 }
 
-int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
-                  struct exchange_reply *reply)
+int exchange_at(const struct sockaddr *to, socklen_t to_len, const void *request, size_t len,
+                int timeout_ms, struct exchange_reply *reply)
 {
     uint8_t frame[PROTOCOL_LENGTH_SIZE + PROTOCOL_FRAME_MAX];
     struct wire_writer writer;
@@ -151,7 +148,7 @@ int exchange_with(const struct endpoint *to, const void *request, size_t len, in
     }
     struct exchange exchange = {.fd = -1, .deadline_ms = clock_now_ms() + timeout_ms};
     struct exchange_reply received = {0};
-    int status = exchange_connect(&exchange, to);
+    int status = exchange_connect(&exchange, to, to_len);
     if (status == 0) {
         status = exchange_send(&exchange, frame, wire_writer_len(&writer));
     }
@@ -167,6 +164,14 @@ int exchange_with(const struct endpoint *to, const void *request, size_t len, in
         exchange_free(&received);
     }
     return status;
+}
+
+int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
+                  struct exchange_reply *reply)
+{
+    struct sockaddr_storage sockaddr;
+    socklen_t to_len = sockaddr_from(to, &sockaddr);
+    return exchange_at((const struct sockaddr *)&sockaddr, to_len, request, len, timeout_ms, reply);
 }
 
 int exchange_with_local(uint16_t port, const void *request, size_t len, int timeout_ms,

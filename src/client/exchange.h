@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "core/address.h"
 
@@ -27,6 +28,10 @@ struct exchange_reply {
  * where the connection is not closed within `timeout_ms`. */
 int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
                   struct exchange_reply *reply);
+
+/* The same with a socket address of either family. */
+int exchange_at(const struct sockaddr *to, socklen_t to_len, const void *request, size_t len,
+                int timeout_ms, struct exchange_reply *reply);
 
 /* The same with the epmd of this host, through ::1 or else 127.0.0.1. */
 int exchange_with_local(uint16_t port, const void *request, size_t len, int timeout_ms,

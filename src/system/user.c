@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The user that a process which root has started becomes, for good. */
+/* Users. */
 #include "system/user.h"
 
 #include <errno.h>
@@ -7,6 +7,8 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static bool user_is_own(const struct user *user)
@@ -43,4 +45,14 @@ int user_become(const struct user *user)
         return -errno;
     }
     return setuid(0) < 0 ? 0 : -EPERM;
+}
+
+void user_format(uid_t uid, char *text, size_t size)
+{
+    const struct passwd *entry = getpwuid(uid);
+    if (entry) {
+        snprintf(text, size, "%s", entry->pw_name);
+    } else {
+        snprintf(text, size, "%ju", (uintmax_t)uid);
+    }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The user that a process which root has started becomes, for good. */
+/* Users: how they are called, and the one that a process which root has started becomes. */
 #ifndef EPMD_SYSTEM_USER_H
 #define EPMD_SYSTEM_USER_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 struct user {
@@ -18,5 +19,8 @@ int user_find(const char *name, struct user *out);
  * Does nothing where this process runs as that user. Returns 0, or a negative errno:
  * then the process must not go on. */
 int user_become(const struct user *user);
+
+/* Writes a user's name, or the number where it has none; cut to `size` bytes. */
+void user_format(uid_t uid, char *text, size_t size);
 
 #endif

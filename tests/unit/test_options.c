@@ -186,6 +186,25 @@ static void stop_takes_any_name(void **state)
     assert_int_equal(options->port, 5000);
 }
 
+static void names_have_options(void **state)
+{
+    (void)state;
+    const struct options *options = read_words("-names");
+    assert_true(!options->in_columns && !options->json && !options->host);
+    options = read_words("-l -names");
+    assert_true(options->in_columns && !options->json && !options->host);
+    options = read_words("-names -json");
+    assert_true(!options->in_columns && options->json && !options->host);
+    options = read_words("-host -l -names");
+    assert_true(!options->in_columns && !options->json);
+    assert_string_equal(options->host, "-l");
+    options = read_words("--names --json --l --host h -port 5000");
+    assert_true(options->in_columns && options->json);
+    assert_string_equal(options->host, "h");
+    assert_int_equal(read_words("-l -help")->command, COMMAND_HELP);
+    assert_int_equal(read_words("-version -json")->command, COMMAND_VERSION);
+}
+
 static void help_wins(void **state)
 {
     (void)state;
@@ -297,6 +316,7 @@ int main(void)
         cmocka_unit_test(last_one_wins),
         cmocka_unit_test(commands_may_stand_anywhere),
         cmocka_unit_test(stop_takes_any_name),
+        cmocka_unit_test(names_have_options),
         cmocka_unit_test(help_wins),
         cmocka_unit_test(two_dashes_are_as_one),
         cmocka_unit_test(addresses_are_a_list),

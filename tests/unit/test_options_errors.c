@@ -162,6 +162,27 @@ static void two_commands(void **state)
     assert_error(NULL, "-started -version", "-version: ");
 }
 
+static void options_of_other_commands(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"-l", "-json", "-host h"};
+    static const char *const others[] = {"",        "-dump",   "-started", "-kill",
+                                         "-stop x", "-reload", "-daemon",  "-systemd"};
+    for (size_t i = 0; i < LENGTH(options); i++) {
+        for (size_t k = 0; k < LENGTH(others); k++) {
+            char line[64], part[64];
+            snprintf(part, sizeof part, "%.*s goes only with -names", (int)strcspn(options[i], " "),
+                     options[i]);
+            snprintf(line, sizeof line, "%s %s", options[i], others[k]);
+            assert_error(NULL, line, part);
+            snprintf(line, sizeof line, "%s %s", others[k], options[i]);
+            assert_error(NULL, line, part);
+        }
+    }
+    assert_error(NULL, "-names -host", "-host: its HOST is missing");
+    assert_error("ERL_EPMD_PORT=bad", "-names -l", "ERL_EPMD_PORT");
+}
+
 static void two_keepers(void **state)
 {
     (void)state;
@@ -197,6 +218,9 @@ static void usage_names_every_option(void **state)
                                         "-delay_accept SECONDS",
                                         "-delay_write SECONDS",
                                         "-names",
+                                        "-l ",
+                                        "-json",
+                                        "-host HOST",
                                         "-dump",
                                         "-started",
                                         "-kill",
@@ -241,6 +265,7 @@ int main(void)
         cmocka_unit_test(too_many_addresses),
         cmocka_unit_test(bad_environment),
         cmocka_unit_test(two_commands),
+        cmocka_unit_test(options_of_other_commands),
         cmocka_unit_test(two_keepers),
         cmocka_unit_test(long_words_are_cut),
         cmocka_unit_test(usage_names_every_option),

@@ -89,11 +89,24 @@ static void root_becomes_nobody(void **state)
     assert_int_equal(child_outcome(cannot_become_by_force), 0);
 }
 
+static void users_have_a_text(void **state)
+{
+    (void)state;
+    char text[32];
+    user_format(0, text, sizeof text);
+    assert_string_equal(text, "root");
+    user_format(0, text, 3);
+    assert_string_equal(text, "ro");
+    user_format(3999999999, text, sizeof text);
+    assert_string_equal(text, "3999999999");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_name),
         cmocka_unit_test(root_becomes_nobody),
+        cmocka_unit_test(users_have_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

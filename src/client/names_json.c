@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* -names -json: the nodes for programs. What is not known is null. */
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "client/names.h"
+
+static json_t *new_null_or_text(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+/* A name as it is; or, where it is no UTF-8, as the other listings show it. */
+static json_t *new_name(const struct protocol_node *info)
+{
+    json_t *name = json_stringn((const char *)info->name, info->name_len);
+    if (!name) {
+        char text[NAME_TEXT_SIZE];
+        name_format(info->name, info->name_len, text, sizeof text);
+        name = json_string(text);
+    }
+    return name;
+}
+
+static json_t *new_hex(const uint8_t *bytes, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * UINT16_MAX + 1];
+    for (size_t i = 0; i < len; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 0xf];
+    }
+    return json_stringn(text, 2 * len);
+}
+
+static json_t *new_peer(const struct endpoint *peer)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    address_format(&peer->address, address);
+    return json_pack("{s:s, s:i}", "address", address, "port", (int)peer->port);
+}
+
+static json_t *new_time(int64_t unix_ms)
+{
+    char text[NAMES_TIME_SIZE];
+    bool known = names_format_time(unix_ms, true, "%Y-%m-%dT%H:%M:%SZ", text);
+    return new_null_or_text(known ? text : NULL);
+}
+
+/* An object under construction; memory may run out at any member. */
+struct members {
+    json_t *object;
+    bool failed;
+};
+
+static void set(struct members *members, const char *key, json_t *value)
+{
+    members->failed |= json_object_set_new(members->object, key, value) < 0;
+}
+
+static void set_number(struct members *members, const char *key, json_int_t value, bool known)
+{
+    set(members, key, known ? json_integer(value) : json_null());
+}
+
+static int add_node(json_t *array, const struct names_node *node)
+{
+    struct members members = {.object = json_object()};
+    const struct protocol_node *info = &node->node.info;
+    bool fields = node->known >= NAMES_FIELDS, all = node->known >= NAMES_ALL;
+    set(&members, "name", new_name(info));
+    set_number(&members, "port", info->port, true);
+    set_number(&members, "type", info->type, fields);
+    set_number(&members, "protocol", info->protocol, fields);
+    set_number(&members, "highest", info->highest, fields);
+    set_number(&members, "lowest", info->lowest, fields);
+    set_number(&members, "creation", node->node.creation, all);
+    set(&members, "peer", all ? new_peer(&node->node.peer) : json_null());
+    set(&members, "since", all ? new_time(node->node.since_ms) : json_null());
+    set(&members, "user", new_null_or_text(node->user));
+    set(&members, "extra", fields ? new_hex(info->extra, info->extra_len) : json_null());
+    int status = json_array_append_new(array, members.object);
+    return members.failed ? -1 : status;
+}
+
+static json_t *new_nodes(const struct names *names)
+{
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < names->n; i++) {
+        if (add_node(nodes, &names->nodes[i]) < 0) {
+            json_decref(nodes);
+            return NULL;
+        }
+    }
+    return nodes;
+}
+
+/* The one control character that JSON may hold as it is; a terminal should not see it. */
+static int print_chunk(const char *chunk, size_t len, void *argument)
+{
+    FILE *out = argument;
+    for (size_t i = 0; i < len; i++) {
+        if (chunk[i] == 0x7f) {
+            fputs("\\u007f", out);
+        } else {
+            putc(chunk[i], out);
+        }
+    }
+    return 0;
+}
+
+int names_print_json(const struct names *names, FILE *out)
+{
+    struct members members = {.object = json_object()};
+    set_number(&members, "port", names->port, true);
+    set(&members, "version", new_null_or_text(names->version[0] ? names->version : NULL));
+    set(&members, "nodes", new_nodes(names));
+    int status = members.failed ? -1
+                                : json_dump_callback(members.object, print_chunk, out,
+                                                     JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    json_decref(members.object);
+    if (status < 0) {
+        return -ENOMEM;
+    }
+    putc('\n', out);
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which user of this host a connection to epmd belongs to. */
+#ifndef EPMD_CLIENT_OWNERS_H
+#define EPMD_CLIENT_OWNERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "system/socket_owner.h"
+
+#define OWNERS_NAME_SIZE 64 /* what is longer is cut */
+
+struct owners_user {
+    uid_t uid;
+    char name[OWNERS_NAME_SIZE];
+};
+
+struct owners {
+    struct socket_owner *sockets; /* in the order of their own ends */
+    size_t n_sockets;
+    struct owners_user *users; /* in the order of their numbers */
+    size_t n_users;
+};
+
+/* Learns whose the connections to `port` are. Where the system does not tell, or memory is
+ * short, nobody is known. */
+void owners_init(struct owners *owners, uint16_t port);
+
+/* Frees what it has learned. */
+void owners_free(struct owners *owners);
+
+/* Returns the name of the user who has the connection with that own end, or NULL where
+ * that is not known, or could be two users. */
+const char *owners_find(const struct owners *owners, const struct endpoint *own);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The epmd that a command talks to. */
+#include "client/target.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NUMERIC_HOST_SIZE 64 /* longest address, and a zone */
+#define SERVICE_SIZE 8
+
+static void target_resolve(struct target *target, const char *host, uint16_t port, int flags,
+                           int *error)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
+    struct addrinfo *found;
+    char service[SERVICE_SIZE];
+    snprintf(service, sizeof service, "%u", port);
+    *error = getaddrinfo(host, service, &hints, &found);
+    if (*error != 0) {
+        return;
+    }
+    for (const struct addrinfo *at = found; at && target->n < TARGET_ADDRESSES_MAX;
+         at = at->ai_next) {
+        struct target_address *address = &target->addresses[target->n++];
+        memcpy(&address->sockaddr, at->ai_addr, at->ai_addrlen);
+        address->len = at->ai_addrlen;
+    }
+    freeaddrinfo(found);
+}
+
+void target_init_local(struct target *target, uint16_t port)
+{
+    int error;
+    *target = (struct target){.host = NULL};
+    target_resolve(target, "::1", port, AI_NUMERICHOST, &error);
+    target_resolve(target, "127.0.0.1", port, AI_NUMERICHOST, &error);
+}
+
+int target_init_host(struct target *target, const char *host, uint16_t port, const char **reason)
+{
+    int error;
+    *target = (struct target){.host = host};
+    target_resolve(target, host, port, 0, &error);
+    if (error != 0) {
+        *reason = gai_strerror(error);
+        return -ENOENT;
+    }
+    return 0;
+}
+
+static int address_ask(struct target_address *address, const void *request, size_t len,
+                       int timeout_ms, struct exchange_reply *reply)
+{
+    int status = exchange_at((const struct sockaddr *)&address->sockaddr, address->len, request,
+                             len, timeout_ms, reply);
+    if (status == 0 && reply->len == 0) {
+        exchange_free(reply);
+        status = -ENODATA;
+    }
+    address->error = status;
+    return status;
+}
+
+int target_ask(struct target *target, const void *request, size_t len, int timeout_ms,
+               struct exchange_reply *reply)
+{
+    if (target->answers) {
+        return address_ask(target->answers, request, len, timeout_ms, reply);
+    }
+    int status = -EADDRNOTAVAIL;
+    bool has_closed = false;
+    for (size_t i = 0; i < target->n; i++) {
+        bool last = i + 1 == target->n;
+        bool hurries = !last && timeout_ms > EXCHANGE_PROBE_TIMEOUT_MS;
+        status = address_ask(&target->addresses[i], request, len,
+                             hurries ? EXCHANGE_PROBE_TIMEOUT_MS : timeout_ms, reply);
+        if (status == 0) {
+            target->answers = &target->addresses[i];
+            return 0;
+        }
+        has_closed |= status == -ENODATA;
+        if (has_closed && !target->host) {
+            break;
+        }
+    }
+    return has_closed ? -ENODATA : status;
+}
+
+static const char *error_text(int error)
+{
+    switch (error) {
+    case -ECONNREFUSED:
+        return "connection refused: no epmd listens there";
+    case -ETIMEDOUT:
+        return "timed out: it did not answer";
+    case -ENODATA:
+        return "closed without an answer: it may not list names for this host, or is no epmd";
+    default:
+        return strerror(-error);
+    }
+}
+
+static void report_local(const struct target *target)
+{
+    bool listens = false;
+    for (size_t i = 0; i < target->n; i++) {
+        int error = target->addresses[i].error;
+        listens |= error == 0 || error == -ETIMEDOUT || error == -ENODATA;
+    }
+    fputs(listens ? "epmd: no response from local epmd\n" : "epmd: Cannot connect to local epmd\n",
+          stderr);
+}
+
+void target_report(const struct target *target)
+{
+    if (!target->host) {
+        report_local(target);
+        return;
+    }
+    for (size_t i = 0; i < target->n; i++) {
+        const struct target_address *address = &target->addresses[i];
+        char host[NUMERIC_HOST_SIZE] = "?", service[SERVICE_SIZE] = "?";
+        getnameinfo((const struct sockaddr *)&address->sockaddr, address->len, host, sizeof host,
+                    service, sizeof service, NI_NUMERICHOST | NI_NUMERICSERV);
+        fprintf(stderr, "epmd: -host %s, %s port %s: %s\n", target->host, host, service,
+                error_text(address->error));
+    }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose sockets of this host are connected to a port. */
+#ifndef EPMD_SYSTEM_SOCKET_OWNER_H
+#define EPMD_SYSTEM_SOCKET_OWNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A socket's own end, and the user who made it. */
+struct socket_owner {
+    uint8_t address[16]; /* an IPv4 one in its IPv6-mapped form */
+    uint16_t port;
+    uid_t uid;
+};
+
+/* Lists the TCP sockets in this network namespace that are connected to `port` of whatever
+ * address. Returns 0 and sets `*out`, which the caller frees, and `*n`; or a negative
+ * errno: -ENOSYS where the system does not tell. */
+int socket_owner_list(uint16_t port, struct socket_owner **out, size_t *n);
+
+#endif
