@@ -48,6 +48,7 @@ void session_deinit(struct session *session, struct session_context *context)
 {
     if (session->node) {
         registry_remove(&context->registry, session->node);
+        context->counters.unregistrations++;
         session->node = NULL;
     }
     session_forget_request(session);
@@ -132,6 +133,7 @@ static void serve_port(struct session_context *context, struct session_outcome *
 {
     const struct protocol_node *asked = &outcome->request.node;
     outcome->node = registry_find(&context->registry, asked->name, asked->name_len);
+    context->counters.misses += !outcome->node;
     size_t len = outcome->node ? protocol_encode_node(context->reply, &outcome->node->info)
                                : protocol_encode_no_node(context->reply);
     outcome_reply(outcome, context->reply, len);
@@ -248,43 +250,15 @@ static void session_serve(struct session *session, struct session_context *conte
     }
 }
 
-static void count_denial(struct session_denials *denials, enum protocol_tag tag)
-{
-    switch (tag) {
-    case PROTOCOL_PORT2_REQ:
-        denials->lookups++;
-        break;
-    case PROTOCOL_NAMES_REQ:
-        denials->names++;
-        break;
-    case PROTOCOL_ALIVE2_REQ:
-        denials->registrations++;
-        break;
-    default:
-        denials->commands++;
-        break;
-    }
-}
-
-/* Whether this peer may ask that, at all and now. */
-static enum refusal session_check(const struct session *session, struct session_context *context,
-                                  enum protocol_tag tag)
-{
-    enum refusal denied = policy_check(&context->policy, tag, &session->peer.address,
-                                       session->local, context->registry.n_live);
-    if (denied != REFUSAL_NONE) {
-        count_denial(&context->denials, tag);
-    }
-    return denied;
-}
-
 static void session_dispatch(struct session *session, struct session_context *context,
                              const uint8_t *frame, size_t len, int64_t now_ms,
                              struct session_outcome *outcome)
 {
     outcome->refusal = protocol_decode(frame, len, &outcome->request);
     if (outcome->refusal != REFUSAL_TAG_UNKNOWN) {
-        enum refusal denied = session_check(session, context, outcome->request.tag);
+        enum refusal denied =
+            policy_check(&context->policy, outcome->request.tag, &session->peer.address,
+                         session->local, context->registry.n_live);
         outcome->refusal = denied ? denied : outcome->refusal;
     }
     if (outcome->refusal == REFUSAL_NONE ||
@@ -293,12 +267,11 @@ static void session_dispatch(struct session *session, struct session_context *co
     }
 }
 
-void session_receive(struct session *session, struct session_context *context, const uint8_t *bytes,
-                     size_t len, int64_t now_ms, struct session_outcome *outcome)
+/* Serves the request if it is complete. */
+static void session_take(struct session *session, struct session_context *context,
+                         const uint8_t *bytes, size_t len, int64_t now_ms,
+                         struct session_outcome *outcome)
 {
-    assert(!session->node && len > 0 && len <= session_want(session));
-    *outcome = (struct session_outcome){.verdict = SESSION_CLOSE};
-
     if (session->held) {
         bytes = session_hold(session, bytes, len);
         len = session->held_len;
@@ -321,4 +294,22 @@ void session_receive(struct session *session, struct session_context *context, c
     }
     session_dispatch(session, context, bytes + PROTOCOL_LENGTH_SIZE, total - PROTOCOL_LENGTH_SIZE,
                      now_ms, outcome);
+}
+
+static void count_outcome(struct counters *counters, const struct session_outcome *outcome)
+{
+    if (outcome->refusal != REFUSAL_NONE) {
+        counters->refusals[outcome->refusal]++;
+    } else if (outcome->verdict != SESSION_WAIT) {
+        counters->requests[outcome->request.tag]++;
+    }
+}
+
+void session_receive(struct session *session, struct session_context *context, const uint8_t *bytes,
+                     size_t len, int64_t now_ms, struct session_outcome *outcome)
+{
+    assert(!session->node && len > 0 && len <= session_want(session));
+    *outcome = (struct session_outcome){.verdict = SESSION_CLOSE};
+    session_take(session, context, bytes, len, now_ms, outcome);
+    count_outcome(&context->counters, outcome);
 }

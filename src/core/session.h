@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/address.h"
+#include "core/counters.h"
 #include "core/inventory.h"
 #include "core/listing.h"
 #include "core/policy.h"
@@ -53,17 +54,11 @@ struct session_listing {
     uint64_t generation;
 };
 
-/* How often the policy has said no since the start. */
-struct session_denials {
-    uint64_t peers; /* that may ask nothing; counted by the caller */
-    uint64_t lookups, names, registrations, commands;
-};
-
 /* What all sessions of an epmd share. */
 struct session_context {
     struct registry registry;
     struct policy policy;
-    struct session_denials denials;
+    struct counters counters; /* of connections, the caller counts */
     struct session_hooks hooks;
     bool can_reload; /* a successor would find the registrations */
     uint16_t port;   /* epmd's own, as NAMES and DUMP report it */

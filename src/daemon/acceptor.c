@@ -57,16 +57,17 @@ static enum refusal check_peer(struct server *server, const struct listener_peer
     if (policy_may_ask_anything(&server->sessions.policy, &peer->peer.address, peer->local)) {
         return capacity_make_room(&server->capacity, peer);
     }
-    server->sessions.denials.peers++;
     return REFUSAL_NOTHING_ALLOWED;
 }
 
 static void acceptor_admit(struct server *server, int fd, const struct listener_peer *peer)
 {
     enum refusal refusal = check_peer(server, peer);
+    server->sessions.counters.connections++;
     if (refusal == REFUSAL_NONE) {
         connection_start(server, fd, peer);
     } else {
+        server->sessions.counters.refusals[refusal]++;
         report_turned_away(&peer->peer, refusal);
         close(fd);
     }

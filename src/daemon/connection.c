@@ -51,6 +51,8 @@ void connection_free(struct connection *connection, enum report_end end)
 {
     struct server *server = connection->server;
     report_closed(&connection->session, end);
+    server->sessions.counters.expired += end == REPORT_END_EXPIRED;
+    server->sessions.counters.gave_way += end == REPORT_END_GAVE_WAY;
     if (connection->after_reply == SESSION_SHUTDOWN) {
         server_stop(server); /* whatever became of the reply */
     }
@@ -345,6 +347,7 @@ void connection_start(struct server *server, int fd, const struct listener_peer 
     unsigned delay_s = server->options->delay_accept_s;
     struct connection *connection = connection_new(server, fd, peer);
     if (!connection) {
+        server->sessions.counters.refusals[REFUSAL_NO_MEMORY]++;
         report_turned_away(&peer->peer, REFUSAL_NO_MEMORY);
         close(fd);
         return;

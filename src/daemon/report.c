@@ -265,15 +265,18 @@ void report_paused(int error)
     }
 }
 
-void report_denials(const struct session_denials *denials)
+void report_denials(const struct counters *counters)
 {
-    static const struct session_denials none;
-    if (memcmp(denials, &none, sizeof none) != 0) {
+    const uint64_t *of = counters->refusals;
+    uint64_t peers = of[REFUSAL_NOTHING_ALLOWED], lookups = of[REFUSAL_LOOKUP_NOT_ALLOWED],
+             names = of[REFUSAL_NAMES_NOT_ALLOWED],
+             registrations = of[REFUSAL_REGISTER_NOT_ALLOWED],
+             commands = of[REFUSAL_NOT_LOCAL] + of[REFUSAL_NOT_RELAXED] + of[REFUSAL_NODES_ALIVE];
+    if (peers + lookups + names + registrations + commands > 0) {
         log_line(LOG_INFO,
                  "not allowed since the start: %" PRIu64 " peers turned away, %" PRIu64
                  " lookups, %" PRIu64 " lists of names, %" PRIu64 " registrations, %" PRIu64
                  " commands",
-                 denials->peers, denials->lookups, denials->names, denials->registrations,
-                 denials->commands);
+                 peers, lookups, names, registrations, commands);
     }
 }

@@ -48,6 +48,6 @@ void report_turned_away(const struct endpoint *peer, enum refusal refusal);
 void report_paused(int error);
 
 /* Tells how often the policy said no, if it did. */
-void report_denials(const struct session_denials *denials);
+void report_denials(const struct counters *counters);
 
 #endif

@@ -185,7 +185,7 @@ void server_announce(struct server *server)
 int server_run(struct server *server)
 {
     int status = event_base_dispatch(server->base) < 0 ? -EIO : server->exit_status;
-    report_denials(&server->sessions.denials);
+    report_denials(&server->sessions.counters);
     return status;
 }
 
