@@ -176,6 +176,43 @@ int value_read_log_level(const char *origin, const char *word, int *out, char *e
                        out, error);
 }
 
+/* Reads an address of `len` bytes, or in brackets an IPv6 one. Returns 0 or -EINVAL. */
+static int read_host(const char *text, size_t len, struct address *out)
+{
+    char host[ADDRESS_TEXT_SIZE];
+    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    if (brackets) {
+        text++;
+        len -= 2;
+    }
+    if (len >= sizeof host) {
+        return -EINVAL;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    /* Without brackets, "::1:80" would be an address as well. */
+    return (strchr(host, ':') != NULL) == brackets ? address_parse(host, out) : -EINVAL;
+}
+
+int value_read_endpoint(const char *origin, const char *text, struct endpoint *out, char *error)
+{
+    static const uint8_t loopback[4] = {127, 0, 0, 1};
+    const char *colon = strrchr(text, ':');
+    struct endpoint endpoint = {.address = address_from_ipv4(loopback)};
+    unsigned long port;
+
+    if ((colon && read_host(text, (size_t)(colon - text), &endpoint.address) < 0) ||
+        read_number(colon ? colon + 1 : text, PORT_MAX, &port) < 0) {
+        return value_fail(error,
+                          "%s \"%s\": not [ADDRESS:]PORT, as 9568, 192.0.2.1:9568 or [::1]:9568; "
+                          "a port is 1 to %d",
+                          origin, text, PORT_MAX);
+    }
+    endpoint.port = (uint16_t)port;
+    *out = endpoint;
+    return 0;
+}
+
 /* Adds the layers that one word names. */
 static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
                       char *error)

@@ -30,6 +30,9 @@ int value_read_networks(const char *origin, const char *list, struct networks *o
 int value_read_addresses(const char *origin, const char *list, struct options *options,
                          char *error);
 
+/* Reads ADDRESS:PORT, with an IPv6 address in brackets, or PORT alone, on 127.0.0.1. */
+int value_read_endpoint(const char *origin, const char *text, struct endpoint *out, char *error);
+
 /* Reads one of the words of -log, or of -log_level, which is then one of syslog(3)'s. */
 int value_read_log_target(const char *origin, const char *word, enum log_target *out, char *error);
 int value_read_log_level(const char *origin, const char *word, int *out, char *error);

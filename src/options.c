@@ -22,6 +22,7 @@ enum option_kind {
     OPTION_NUMBER,
     OPTION_ADDRESSES,
     OPTION_NETWORKS,
+    OPTION_ENDPOINT,
     OPTION_TEXT,
     OPTION_LAYERS,
     OPTION_LOG_TARGET,
@@ -58,6 +59,8 @@ static const struct option option_table[] = {
      "who else may list the names (any)"},
     {"allow_register", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_register), 0,
      "who else may register nodes, as in containers (local)"},
+    {"metrics", "[ADDR:]PORT", OPTION_ENDPOINT, MEMBER(metrics), 0,
+     "serve Prometheus metrics and a page for people over HTTP (127.0.0.1)"},
     {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
      "listen on the sockets that systemd passes, and tell it the state"},
     {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
@@ -110,6 +113,7 @@ static const struct {
     {"ERL_EPMD_ALLOW_LOOKUP", "-allow_lookup"},
     {"ERL_EPMD_ALLOW_NAMES", "-allow_names"},
     {"ERL_EPMD_ALLOW_REGISTER", "-allow_register"},
+    {"ERL_EPMD_METRICS", "-metrics"},
 };
 
 #define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
@@ -178,6 +182,8 @@ static int set_option(const struct option *option, const char *word, const char 
         return value_read_addresses(word, value, options, error);
     case OPTION_NETWORKS:
         return value_read_networks(word, value, (struct networks *)(void *)member, error);
+    case OPTION_ENDPOINT:
+        return value_read_endpoint(word, value, (struct endpoint *)(void *)member, error);
     case OPTION_TEXT:
         *(const char **)(void *)member = value;
         return 0;
@@ -218,7 +224,8 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
 /* A command needs only the port: what else is wrong there does not concern it. */
 static bool is_read(const struct option *option, const struct options *options, const char *value)
 {
-    bool means_default = option->kind == OPTION_NETWORKS && *value == '\0';
+    bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_ENDPOINT;
+    bool means_default = may_be_empty && *value == '\0';
     bool concerns = options->command == COMMAND_SERVE || option->kind == OPTION_PORT;
     return concerns && !means_default;
 }

@@ -52,7 +52,8 @@ struct options {
     bool keeper;  /* -keeper, or -daemon without -no_keeper */
     bool no_keeper;
     struct policy policy;
-    unsigned debug; /* how often -d was given */
+    struct endpoint metrics; /* where -metrics listens; port 0: nowhere */
+    unsigned debug;          /* how often -d was given */
     enum log_target log_target;
     int log_level; /* as log_set_level() takes it: -log_level's, or what -d makes of it */
     unsigned packet_timeout_s;

@@ -17,7 +17,8 @@
 
 static const char *const variables[] = {
     "ERL_EPMD_PORT",         "ERL_EPMD_ADDRESS",     "ERL_EPMD_RELAXED_COMMAND_CHECK",
-    "ERL_EPMD_ALLOW_LOOKUP", "ERL_EPMD_ALLOW_NAMES", "ERL_EPMD_ALLOW_REGISTER"};
+    "ERL_EPMD_ALLOW_LOOKUP", "ERL_EPMD_ALLOW_NAMES", "ERL_EPMD_ALLOW_REGISTER",
+    "ERL_EPMD_METRICS"};
 #define N_VARIABLES (sizeof variables / sizeof *variables)
 
 static int split(char *text, size_t size, char *words[WORDS_MAX])

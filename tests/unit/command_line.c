@@ -15,6 +15,7 @@ static void clear_environment(void)
     unsetenv("ERL_EPMD_ALLOW_LOOKUP");
     unsetenv("ERL_EPMD_ALLOW_NAMES");
     unsetenv("ERL_EPMD_ALLOW_REGISTER");
+    unsetenv("ERL_EPMD_METRICS");
 }
 
 /* Splits in place. */

@@ -267,6 +267,34 @@ static void environment_gives_defaults(void **state)
     assert_true(read_with("ERL_EPMD_RELAXED_COMMAND_CHECK=false", "")->policy.relaxed);
 }
 
+static void assert_metrics(const char *value, const char *address, uint16_t port)
+{
+    char words[64], text[ADDRESS_TEXT_SIZE];
+    snprintf(words, sizeof words, "-metrics %s", value);
+    const struct options *options = read_words(words);
+    address_format(&options->metrics.address, text);
+    assert_string_equal(text, address);
+    assert_int_equal(options->metrics.port, port);
+}
+
+static void metrics_have_an_endpoint(void **state)
+{
+    (void)state;
+    assert_int_equal(read_words("")->metrics.port, 0);
+    assert_metrics("1", "127.0.0.1", 1);
+    assert_metrics("65535", "127.0.0.1", 65535);
+    assert_metrics("192.0.2.1:80", "192.0.2.1", 80);
+    assert_metrics("0.0.0.0:80", "0.0.0.0", 80);
+    assert_metrics("[::1]:9568", "::1", 9568);
+    assert_metrics("[::]:9568", "::", 9568);
+    assert_metrics("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:9568",
+                   "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 9568);
+    assert_int_equal(read_with("ERL_EPMD_METRICS=9568", "")->metrics.port, 9568);
+    assert_int_equal(read_with("ERL_EPMD_METRICS=", "")->metrics.port, 0);
+    assert_int_equal(read_with("ERL_EPMD_METRICS=bad", "-metrics 1")->metrics.port, 1);
+    assert_int_equal(read_with("ERL_EPMD_METRICS=bad", "-names")->metrics.port, 0);
+}
+
 static void options_win(void **state)
 {
     (void)state;
@@ -321,6 +349,7 @@ int main(void)
         cmocka_unit_test(two_dashes_are_as_one),
         cmocka_unit_test(addresses_are_a_list),
         cmocka_unit_test(environment_gives_defaults),
+        cmocka_unit_test(metrics_have_an_endpoint),
         cmocka_unit_test(options_win),
         cmocka_unit_test(only_what_is_used_is_read),
         cmocka_unit_test(most_addresses_fit),

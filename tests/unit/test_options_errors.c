@@ -49,11 +49,46 @@ static void empty_words(void **state)
     assert_non_null(strstr(error, "-delay_accept \"\""));
 }
 
+static void endpoints_that_are_none(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"0",
+                                         "65536",
+                                         "http",
+                                         "-1",
+                                         "+1",
+                                         "127.0.0.1",
+                                         ":80",
+                                         "127.0.0.1:",
+                                         "[::1]",
+                                         "[::1]:",
+                                         "::1:80",
+                                         "[::1:80",
+                                         "::1]:80",
+                                         "[127.0.0.1]:80",
+                                         "[]:80",
+                                         "localhost:80",
+                                         "[::1%lo]:80",
+                                         "127.0.0.1:80:90",
+                                         "[[::1]]:80",
+                                         "127.0.0.1:~80",
+                                         "256.0.0.1:80",
+                                         "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555]:80"};
+    for (size_t i = 0; i < LENGTH(values); i++) {
+        char words[128];
+        snprintf(words, sizeof words, "-metrics %s", values[i]);
+        assert_error(NULL, words, "-metrics \"");
+        assert_error(NULL, words, "not [ADDRESS:]PORT");
+    }
+    assert_error("ERL_EPMD_METRICS=x", "", "ERL_EPMD_METRICS \"x\": not [ADDRESS:]PORT");
+}
+
 static void missing_values(void **state)
 {
     (void)state;
-    static const char *const words[] = {
-        "-port", "-address", "-packet_timeout", "-delay_accept", "-delay_write", "-stop", "--port"};
+    static const char *const words[] = {"-port",           "-metrics",      "-address",
+                                        "-packet_timeout", "-delay_accept", "-delay_write",
+                                        "-stop",           "--port"};
     for (size_t i = 0; i < LENGTH(words); i++) {
         char line[64];
         assert_error(NULL, words[i], words[i]);
@@ -257,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_that_are_no_option),
         cmocka_unit_test(empty_words),
+        cmocka_unit_test(endpoints_that_are_none),
         cmocka_unit_test(missing_values),
         cmocka_unit_test(bad_numbers),
         cmocka_unit_test(numbers_out_of_range),
