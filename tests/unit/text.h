@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is written of an overview, as a string. */
+#ifndef EPMD_TESTS_TEXT_H
+#define EPMD_TESTS_TEXT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/overview.h"
+#include "world.h"
+
+/* An overview of a world in which nothing has happened yet, seen by who may list names.
+ * It started 100 s ago, at second 1000 since 1970. */
+struct overview text_overview(const struct world *world);
+
+/* Returns what `write` writes, until the next call. */
+const char *text_of(void (*write)(FILE *, const struct overview *),
+                    const struct overview *overview);
+
+/* How often `part` is in `text`. */
+size_t text_count(const char *text, const char *part);
+
+#endif
