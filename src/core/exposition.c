@@ -22,10 +22,10 @@ static void write_counter(FILE *out, const char *name, const char *help, uint64_
 }
 
 static void write_seconds(FILE *out, const char *name, const char *type, const char *help,
-                          int64_t ms)
+                          int64_t us)
 {
     write_family(out, name, type, help);
-    fprintf(out, "%s %" PRId64 ".%03d\n", name, ms / 1000, (int)(ms % 1000));
+    fprintf(out, "%s %" PRId64 ".%06d\n", name, us / 1000000, (int)(us % 1000000));
 }
 
 /* A name as the value of a label, where three characters have to be escaped. */
@@ -135,7 +135,7 @@ void exposition_write(FILE *out, const struct overview *overview)
     write_watcher(out, overview);
     write_seconds(out, "process_start_time_seconds", "gauge",
                   "When the process started, in seconds since 1970.",
-                  overview->started_ms + overview->epoch_ms);
+                  (overview->started_ms + overview->epoch_ms) * 1000);
     write_seconds(out, "process_cpu_seconds_total", "counter",
-                  "Processor time that the process has used.", overview->cpu_ms);
+                  "Processor time that the process has used.", overview->cpu_us);
 }

@@ -40,7 +40,7 @@ struct overview {
     size_t n_waiting; /* bytes of replies that peers have yet to read */
     int64_t now_ms, started_ms;
     int64_t epoch_ms; /* what makes a time one since 1970 */
-    int64_t cpu_ms;   /* used by the process */
+    int64_t cpu_us;   /* used by the process */
 };
 
 /* How many of the live nodes, from the newest on, are shown. */

@@ -51,7 +51,7 @@ int capacity_init(struct capacity *capacity, struct event_base *base,
     }
     bool has_holes = (size_t)n_open < limits->n_inherited;
     size_t others = has_holes ? 0 : (size_t)n_open - limits->n_inherited;
-    size_t taken = others + DESCRIPTORS_BESIDE;
+    size_t taken = others + DESCRIPTORS_BESIDE + limits->n_reserved;
     if (limits->max_descriptors < taken + 2 * ASKING_MIN) {
         return -EMFILE;
     }

@@ -45,6 +45,7 @@ struct capacity {
 struct capacity_limits {
     size_t max_descriptors; /* of the process */
     size_t n_inherited;     /* of those that are open, how many are connections */
+    size_t n_reserved;      /* for others, beside those that are open */
     unsigned timeout_s;     /* for an unfinished connection */
     unsigned max_per_host;  /* unfinished connections of a remote host */
 };

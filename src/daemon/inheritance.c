@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "daemon/connection.h"
+#include "daemon/listener.h"
 #include "daemon/server.h"
 #include "system/descriptors.h"
 #include "system/log.h"
@@ -25,13 +26,29 @@ static int socket_option(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1 : value;
 }
 
-static void sort_descriptor(struct inheritance *out, int fd)
+static bool is_for_metrics(const struct options *options, int fd)
+{
+    struct endpoint own;
+    return listener_endpoint(fd, &own) == 0 && own.port == options->metrics.port &&
+           address_equal(&own.address, &options->metrics.address);
+}
+
+static void sort_listener(const struct options *options, struct inheritance *out, int fd)
+{
+    if (out->metrics < 0 && is_for_metrics(options, fd)) {
+        out->metrics = fd;
+    } else {
+        out->listeners[out->n_listeners++] = fd;
+    }
+}
+
+static void sort_descriptor(const struct options *options, struct inheritance *out, int fd)
 {
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (socket_option(fd, SO_TYPE) == SOCK_SEQPACKET) {
         out->channel = fd;
     } else if (socket_option(fd, SO_ACCEPTCONN) == 1) {
-        out->listeners[out->n_listeners++] = fd;
+        sort_listener(options, out, fd);
     } else if (socket_option(fd, SO_TYPE) == SOCK_STREAM) {
         out->nodes[out->n_nodes++] = fd;
     } else if (out->memory < 0 && memory_file_is(fd)) {
@@ -43,7 +60,7 @@ static void sort_descriptor(struct inheritance *out, int fd)
 
 int inheritance_take(const struct options *options, struct inheritance *out)
 {
-    *out = (struct inheritance){.channel = -1, .memory = -1};
+    *out = (struct inheritance){.channel = -1, .memory = -1, .metrics = -1};
     size_t n = options->systemd || notify_has_keeper() ? (size_t)notify_listen_fds() : 0;
     if (n == 0) {
         return 0;
@@ -55,7 +72,7 @@ int inheritance_take(const struct options *options, struct inheritance *out)
         return -ENOMEM;
     }
     for (size_t i = 0; i < n; i++) {
-        sort_descriptor(out, NOTIFY_LISTEN_FDS_START + (int)i);
+        sort_descriptor(options, out, NOTIFY_LISTEN_FDS_START + (int)i);
     }
     return 0;
 }

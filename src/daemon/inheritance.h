@@ -15,6 +15,7 @@ struct server;
 struct inheritance {
     int channel; /* to the keeper; -1: none */
     int memory;  /* with the state; -1: none */
+    int metrics; /* listens where -metrics says; -1: none */
     int *listeners, *nodes;
     size_t n_listeners, n_nodes;
 };

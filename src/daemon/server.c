@@ -71,6 +71,7 @@ static int server_make_sessions(struct server *server, size_t max_descriptors, s
     const struct options *options = server->options;
     const struct capacity_limits limits = {.max_descriptors = max_descriptors,
                                            .n_inherited = n_inherited,
+                                           .n_reserved = metrics_max_descriptors(&server->metrics),
                                            .timeout_s = options->packet_timeout_s,
                                            .max_per_host = options->max_per_host};
     uint8_t seed[HASH_SEED_SIZE];
@@ -104,6 +105,9 @@ static int server_set_up(struct server *server, const struct inheritance *inheri
     evtimer_assign(&server->drained, server->base, on_drained, server);
     store_open(&server->store, server, inheritance);
     int status = acceptor_open(&server->acceptor, server, inheritance, in_use);
+    if (status == 0) {
+        status = metrics_open(&server->metrics, server, inheritance);
+    }
     if (status == 0) {
         status = server_watch_signals(server);
     }
@@ -150,6 +154,7 @@ void server_obey_kill(struct server *server)
         acceptor_free_port(&server->acceptor); /* else the keeper's duplicates listen on */
     }
     acceptor_close(&server->acceptor);
+    metrics_free_port(&server->metrics);
 }
 
 void server_deinit(struct server *server)
@@ -159,6 +164,7 @@ void server_deinit(struct server *server)
     sigaddset(&hangup, SIGHUP);
     sigprocmask(SIG_BLOCK, &hangup, NULL);
     acceptor_close(&server->acceptor);
+    metrics_close(&server->metrics);
     if (!server->ends_registrations) {
         store_close(&server->store); /* so that what follows ends only our side */
     }
@@ -179,6 +185,7 @@ void server_deinit(struct server *server)
 void server_announce(struct server *server)
 {
     acceptor_announce(&server->acceptor);
+    metrics_announce(&server->metrics);
     store_announce(&server->store);
 }
 

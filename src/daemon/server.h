@@ -13,6 +13,7 @@
 #include "core/session.h"
 #include "daemon/acceptor.h"
 #include "daemon/capacity.h"
+#include "daemon/metrics.h"
 #include "daemon/store.h"
 #include "options.h"
 
@@ -23,6 +24,7 @@ struct server {
     struct capacity capacity;
     struct store store;
     struct acceptor acceptor;
+    struct metrics metrics;
     struct event on_sigterm, on_sigint, on_sighup;
     struct event drained;    /* the longest that this may take */
     bool is_draining;        /* accepts nobody, finishes who is there */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monotonic clock. */
+/* The clocks of the host. */
 #include "system/clock.h"
 
 #include <time.h>
@@ -19,4 +19,16 @@ int64_t clock_now_ms(void)
 int64_t clock_zero_ms(void)
 {
     return read_ms(CLOCK_REALTIME) - clock_now_ms();
+}
+
+int64_t clock_epoch_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_cpu_us(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The monotonic clock: no delay or time-out here ever depends on the time of day, which
+/* The clocks of the host. No delay or time-out here ever depends on the time of day, which
  * serves only to tell people when something was. */
 #ifndef EPMD_SYSTEM_CLOCK_H
 #define EPMD_SYSTEM_CLOCK_H
@@ -12,5 +12,11 @@ int64_t clock_now_ms(void);
 /* The time of day at which that clock was 0, in milliseconds of Unix time. It moves when
  * somebody sets the time of day, and for as long as the machine sleeps. */
 int64_t clock_zero_ms(void);
+
+/* Milliseconds since 1970, as far as the host knows. */
+int64_t clock_epoch_ms(void);
+
+/* Microseconds of processor time that this process has used. */
+int64_t clock_cpu_us(void);
 
 #endif

@@ -25,6 +25,7 @@ static const char *const allowed[] = {
     "accept4",
     "recv",
     "recvfrom",
+    "readv", /* libevent's HTTP */
     "send",
     "getsockname",
     "getsockopt",

@@ -95,8 +95,8 @@ static void facts_are_values(void **state)
         "epmd_watcher{kind=\"keeper\"} 1",
         "epmd_watcher{kind=\"manager\"} 0",
         "epmd_stored_registrations 9",
-        "process_start_time_seconds 1000.000",
-        "process_cpu_seconds_total 1.234",
+        "process_start_time_seconds 1000.000000",
+        "process_cpu_seconds_total 1.234567",
     };
     const char *text = expose(&overview);
     for (size_t i = 0; i < LENGTH(lines); i++) {

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,13 @@ static int receive(void)
 {
     char byte;
     return (int)recv(locked_world.accepted, &byte, 1, 0);
+}
+
+static int receive_scattered(void)
+{
+    char byte;
+    struct iovec room = {.iov_base = &byte, .iov_len = 1};
+    return (int)readv(locked_world.accepted, &room, 1);
 }
 
 static int reply(void)
@@ -141,6 +149,7 @@ static int take_a_signal(void)
 static const struct locked_call granted[] = {
     {"accept4", accept_one},
     {"recv", receive},
+    {"readv", receive_scattered},
     {"send", reply},
     {"getsockname", ask_who},
     {"getsockopt", ask_which},

@@ -20,7 +20,7 @@ struct overview text_overview(const struct world *world)
         .now_ms = WORLD_NOW_MS,
         .started_ms = STARTED_MS,
         .epoch_ms = 1000000 - STARTED_MS,
-        .cpu_ms = 1234,
+        .cpu_us = 1234567,
     };
 }
 

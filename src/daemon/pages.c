@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is answered over HTTP. */
+#include "daemon/pages.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/keyvalq_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/exposition.h"
+#include "core/page.h"
+#include "daemon/listener.h"
+#include "daemon/server.h"
+#include "system/clock.h"
+
+#define PLAIN_TEXT "text/plain; charset=utf-8"
+
+struct answer {
+    int code;
+    const char *type;
+    char *bytes; /* allocated */
+    size_t len;
+};
+
+/* Returns 0, and the text in `*answer`, or -ENOMEM. */
+typedef int answer_maker(struct server *server, struct evhttp_request *request,
+                         struct answer *answer);
+
+/* ---- what is known ---- */
+
+static struct listener_peer request_peer(struct evhttp_request *request)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    struct listener_peer peer = {0};
+    struct endpoint own;
+    char *zoned, text[ADDRESS_TEXT_SIZE];
+    uint16_t port;
+
+    evhttp_connection_get_peer(connection, &zoned, &port);
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(zoned, "%"), zoned);
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+    if (address_parse(text, &peer.peer.address) == 0 && listener_endpoint(fd, &own) == 0) {
+        peer.local = policy_is_local(&peer.peer.address, &own.address);
+    }
+    return peer;
+}
+
+static bool may_list_names(const struct server *server, struct evhttp_request *request)
+{
+    struct listener_peer peer = request_peer(request);
+    return policy_check(&server->sessions.policy, PROTOCOL_NAMES_REQ, &peer.peer.address,
+                        peer.local, server->sessions.registry.n_live) == REFUSAL_NONE;
+}
+
+static enum overview_watcher watcher_of(const struct store *store)
+{
+    if (!store_is_open(store)) {
+        return OVERVIEW_WATCHER_NONE;
+    }
+    return store->keeper ? OVERVIEW_WATCHER_KEEPER : OVERVIEW_WATCHER_MANAGER;
+}
+
+/* A clock that is set moves all times; one that drifts is no reason to let them flicker. */
+static int64_t follow_epoch(struct metrics *metrics, int64_t now_ms)
+{
+    int64_t epoch_ms = clock_epoch_ms() - now_ms;
+    if (llabs(epoch_ms - metrics->epoch_ms) >= 1000) {
+        metrics->epoch_ms = epoch_ms;
+    }
+    return metrics->epoch_ms;
+}
+
+static struct overview look_around(struct server *server, struct evhttp_request *request)
+{
+    int64_t now_ms = clock_now_ms();
+    return (struct overview){
+        .version = EPMD_VERSION,
+        .host = server->metrics.host,
+        .port = server->options->port,
+        .shows_names = may_list_names(server, request),
+        .watcher = watcher_of(&server->store),
+        .registry = &server->sessions.registry,
+        .counters = &server->sessions.counters,
+        .n_stored = server->store.n_stored,
+        .n_connections = server->capacity.n_connections,
+        .max_connections = server->capacity.max_connections,
+        .n_waiting = server->capacity.n_waiting,
+        .now_ms = now_ms,
+        .started_ms = server->metrics.started_ms,
+        .epoch_ms = follow_epoch(&server->metrics, now_ms),
+        .cpu_us = clock_cpu_us(),
+    };
+}
+
+/* ---- answers ---- */
+
+static int answer_text(struct answer *answer, int code, const char *text)
+{
+    *answer = (struct answer){
+        .code = code, .type = PLAIN_TEXT, .bytes = strdup(text), .len = strlen(text)};
+    return answer->bytes ? 0 : -ENOMEM;
+}
+
+static int answer_with(struct server *server, struct evhttp_request *request, const char *type,
+                       void (*write)(FILE *, const struct overview *), struct answer *answer)
+{
+    struct overview overview = look_around(server, request);
+    *answer = (struct answer){.code = HTTP_OK, .type = type};
+    FILE *out = open_memstream(&answer->bytes, &answer->len);
+    if (!out) {
+        return -ENOMEM;
+    }
+    write(out, &overview);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(answer->bytes);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int answer_page(struct server *server, struct evhttp_request *request, struct answer *answer)
+{
+    return answer_with(server, request, PAGE_CONTENT_TYPE, page_write, answer);
+}
+
+static int answer_metrics(struct server *server, struct evhttp_request *request,
+                          struct answer *answer)
+{
+    return answer_with(server, request, EXPOSITION_CONTENT_TYPE, exposition_write, answer);
+}
+
+static int answer_health(struct server *server, struct evhttp_request *request,
+                         struct answer *answer)
+{
+    (void)request;
+    return server->is_draining ? answer_text(answer, HTTP_SERVUNAVAIL, "a successor takes over\n")
+                               : answer_text(answer, HTTP_OK, "ok\n");
+}
+
+static const struct {
+    const char *path;
+    answer_maker *make;
+} pages[] = {
+    {"/", answer_page},
+    {"/metrics", answer_metrics},
+    {"/healthz", answer_health},
+};
+
+static answer_maker *find_page(struct evhttp_request *request)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    for (size_t i = 0; path && i < sizeof pages / sizeof *pages; i++) {
+        if (strcmp(path, pages[i].path) == 0) {
+            return pages[i].make;
+        }
+    }
+    return NULL;
+}
+
+static int make_answer(struct server *server, struct evhttp_request *request, struct answer *answer)
+{
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    answer_maker *make = find_page(request);
+    if (!make) {
+        return answer_text(answer, HTTP_NOTFOUND, "not found; there are /, /metrics, /healthz\n");
+    }
+    if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
+        return answer_text(answer, HTTP_BADMETHOD, "only GET and HEAD\n");
+    }
+    return make(server, request, answer);
+}
+
+/* ---- sending ---- */
+
+static void free_bytes(const void *bytes, size_t len, void *argument)
+{
+    (void)len, (void)argument;
+    free((void *)bytes);
+}
+
+/* Makes a body of the bytes, which it takes. A HEAD gets none: libevent would send it.
+ * Returns NULL without memory. */
+static struct evbuffer *make_body(struct evhttp_request *request, const struct answer *answer)
+{
+    struct evbuffer *body = evbuffer_new();
+    bool is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    if (body && !is_head &&
+        evbuffer_add_reference(body, answer->bytes, answer->len, free_bytes, NULL) == 0) {
+        return body;
+    }
+    free(answer->bytes);
+    if (body && !is_head) {
+        evbuffer_free(body);
+        return NULL;
+    }
+    return body;
+}
+
+static void add_headers(struct evhttp_request *request, const struct answer *answer)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    char len[24];
+    snprintf(len, sizeof len, "%zu", answer->len);
+    evhttp_add_header(headers, "Connection", "close");
+    evhttp_add_header(headers, "Content-Type", answer->type);
+    evhttp_add_header(headers, "Content-Length", len);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "Content-Security-Policy", PAGE_SECURITY_POLICY);
+    evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+    if (answer->code == HTTP_BADMETHOD) {
+        evhttp_add_header(headers, "Allow", "GET, HEAD");
+    }
+}
+
+void pages_answer(struct server *server, struct evhttp_request *request)
+{
+    struct answer answer;
+    /* HTTP/1.0 may ask to keep the connection, and libevent would promise it. */
+    evhttp_remove_header(evhttp_request_get_input_headers(request), "Connection");
+    struct evbuffer *body =
+        make_answer(server, request, &answer) == 0 ? make_body(request, &answer) : NULL;
+    if (!body) {
+        evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
+        return;
+    }
+    add_headers(request, &answer);
+    evhttp_send_reply(request, answer.code, NULL, body);
+    evbuffer_free(body);
+}
