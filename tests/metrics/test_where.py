@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who sees names over HTTP, and sockets that a service manager passes."""
+
+import socket
+
+import pytest
+
+from cli.test_systemd import ACTIVATE
+from harness import listening, wait_for
+from metrics.observed import Observed, Reply, request
+from wire.protocol import NAMES, Node, exchange, names_reply, read_all, send
+
+HOSTS = {"10.9.9.1": "10.9.9.2", "[fd99::1]": "fd99::2"}
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize("address", HOSTS)
+@pytest.mark.parametrize("words, shown", [
+    ((), True), (("-allow_names", "10.9.9.0/24,fd99::/64"), True),
+    (("-allow_names", "none"), False), (("-allow_names", "192.0.2.0/24"), False),
+    (("-allow_lookup", "none", "-allow_names", "none", "-allow_register", "none"), False)])
+def test_names_are_for_those_who_may_list_them(ours, hosts, address, words, shown):
+    here, there = hosts
+    with Observed(ours, *words, address=address, namespace=here) as daemon:
+        with here.entered(), Node(daemon, b"secret"):
+            with there.entered():
+                far, far_page = daemon.series(), daemon.get("/").body
+                assert daemon.get("/healthz").body == b"ok\n"
+            near, near_page = daemon.series(), daemon.get("/").body
+    assert far["epmd_nodes"] == near["epmd_nodes"] == 1
+    assert (("epmd_node_port", "secret") in far) == (b"secret" in far_page) == shown
+    assert far["epmd_nodes_unlisted"] == (0 if shown else 1)
+    assert (b"-allow_names" in far_page) != shown
+    assert near["epmd_node_port", "secret"] == 4711 and b"secret" in near_page
+
+
+def link_local(host):
+    """The link-local address of a host, once the kernel has made sure that it is alone."""
+    def settled():
+        with host.entered(), open("/proc/thread-self/net/if_inet6", encoding="ascii") as lines:
+            for digits, _, _, _, flags, device in map(str.split, lines):
+                if digits.startswith("fe80") and device == "cable" and not int(flags, 16) & 0x40:
+                    return ":".join(digits[at:at + 4] for at in range(0, 32, 4))
+        return None
+    return wait_for(settled, what="a link-local address")
+
+
+@pytest.mark.namespaces
+def test_an_address_with_a_zone_is_one(ours, hosts):
+    """libevent tells of the zone, which no list has."""
+    here, there = hosts
+    own, _ = link_local(here), link_local(there)
+    with Observed(ours, "-allow_names", "fe80::/10", address="[::]", namespace=here) as daemon:
+        with here.entered(), Node(daemon, b"secret"), there.entered():
+            with socket.socket(socket.AF_INET6) as sock:
+                sock.connect((own, daemon.metrics_port, 0, socket.if_nametoindex("cable")))
+                send(sock, request("/metrics"))
+                assert b'epmd_node_port{name="secret"} 4711' in Reply(read_all(sock)).body
+
+
+@pytest.mark.skipif(not ACTIVATE, reason="systemd-socket-activate is not installed")
+def test_a_socket_unit_may_pass_its_socket(ours):
+    daemon = Observed(ours, "-systemd")
+    daemon.wrapper = (ACTIVATE, "-l", f"127.0.0.1:{daemon.port}",
+                      "-l", f"127.0.0.1:{daemon.metrics_port}")
+    with daemon:
+        assert listening(daemon.pid) == sorted([("127.0.0.1", daemon.port),
+                                                ("127.0.0.1", daemon.metrics_port)])
+        assert exchange(daemon, NAMES) == names_reply(daemon)
+        assert daemon.get("/healthz").body == b"ok\n"
+
+
+@pytest.mark.skipif(not ACTIVATE, reason="systemd-socket-activate is not installed")
+def test_under_systemd_it_opens_its_own_socket(ours):
+    daemon = Observed(ours, "-systemd")
+    daemon.wrapper = (ACTIVATE, "-l", f"127.0.0.1:{daemon.port}")
+    with daemon:
+        assert daemon.get("/healthz").body == b"ok\n"
+        assert exchange(daemon, NAMES) == names_reply(daemon)
