@@ -19,6 +19,7 @@
 #include "system/journal.h"
 #include "system/keeper.h"
 #include "system/log.h"
+#include "system/name_service.h"
 #include "system/notify.h"
 
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
@@ -187,6 +188,7 @@ int main(int argc, char *argv[])
     struct options options;
     char error[OPTIONS_ERROR_SIZE];
 
+    name_service_confine();
     if (options_read(argc, argv, &options, error) < 0) {
         options_print_usage(stderr);
         fprintf(stderr, "\nepmd: %s\n", error);

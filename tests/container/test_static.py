@@ -84,8 +84,10 @@ def test_the_worker_is_in_its_sandbox(root):
 
 
 def test_becomes_a_user_of_the_password_file(root):
+    """Whatever nsswitch.conf says: modules do not fit a program with a libc of its own."""
     (root / "etc").mkdir()
     (root / "etc" / "passwd").write_text(USER, encoding="ascii")
+    (root / "etc" / "nsswitch.conf").write_text("passwd: systemd\n", encoding="ascii")
     with Rooted(root, "-user", "epmd") as epmd:
         with open(f"/proc/{epmd.worker()}/status", encoding="ascii") as status:
             assert "\nUid:\t4369\t4369\t4369\t4369\n" in status.read()
@@ -95,6 +97,13 @@ def test_user_that_the_password_file_does_not_have(root):
     done = run_epmd("chroot", str(root), "/epmd", "-user", "epmd")
     assert done.returncode == 1
     assert "-user epmd: there is no such user" in done.stderr
+
+
+def test_user_that_this_system_does_not_have(static):
+    """Here nsswitch.conf may name modules, and they are there to be loaded."""
+    done = run_epmd(static, "-user", "no-such-user-here")
+    assert done.returncode == 1
+    assert "-user no-such-user-here: there is no such user" in done.stderr
 
 
 def test_cannot_detach_without_dev_null(root):
