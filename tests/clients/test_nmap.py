@@ -6,6 +6,7 @@ nmap knows an epmd by that port.
 """
 
 import contextlib
+import functools
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -19,6 +20,7 @@ from wire.protocol import Node
 NODES = {"bilbo": 37899, "frodo": 40001, "日本": 40002}
 
 
+@functools.cache
 def scan(binary):
     """The port as nmap describes it, when NODES are registered: an XML element."""
     with namespaces.Namespace() as host, contextlib.ExitStack() as held:
@@ -40,8 +42,8 @@ def nmap():
 
 
 @pytest.mark.namespaces
-def test_service_is_recognised_and_names_are_listed(binary):
-    port = scan(binary)
+def test_service_is_recognised_and_names_are_listed(ours):
+    port = scan(ours)
     assert port.find("state").get("state") == "open"
     service = port.find("service")
     assert (service.get("name"), service.get("product")) == ("epmd", "Erlang Port Mapper Daemon")
