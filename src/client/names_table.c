@@ -18,6 +18,11 @@ enum {
 /* Writes one cell of a node of which enough is known. */
 typedef void cell_writer(const struct names_node *node, char text[NAME_TEXT_SIZE]);
 
+static void write_text(const char *what, char text[NAME_TEXT_SIZE])
+{
+    snprintf(text, NAME_TEXT_SIZE, "%s", what);
+}
+
 static void write_name(const struct names_node *node, char text[NAME_TEXT_SIZE])
 {
     name_format(node->node.info.name, node->node.info.name_len, text, NAME_TEXT_SIZE);
@@ -32,7 +37,7 @@ static void write_type(const struct names_node *node, char text[NAME_TEXT_SIZE])
 {
     unsigned type = node->node.info.type;
     if (type == TYPE_NORMAL || type == TYPE_HIDDEN) {
-        strcpy(text, type == TYPE_NORMAL ? "normal" : "hidden");
+        write_text(type == TYPE_NORMAL ? "normal" : "hidden", text);
     } else {
         snprintf(text, NAME_TEXT_SIZE, "%u", type);
     }
@@ -60,7 +65,7 @@ static void write_peer(const struct names_node *node, char text[NAME_TEXT_SIZE])
 static void write_since(const struct names_node *node, char text[NAME_TEXT_SIZE])
 {
     if (!names_format_time(node->node.since_ms, false, "%Y-%m-%d %H:%M:%S", text)) {
-        strcpy(text, UNKNOWN);
+        write_text(UNKNOWN, text);
     }
 }
 
@@ -115,9 +120,9 @@ static void write_cell(const struct column *column, const struct names_node *nod
                        char text[NAME_TEXT_SIZE])
 {
     if (!node) {
-        strcpy(text, column->title);
+        write_text(column->title, text);
     } else if (node->known < column->needs) {
-        strcpy(text, UNKNOWN);
+        write_text(UNKNOWN, text);
     } else {
         column->write(node, text);
     }

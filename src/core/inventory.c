@@ -11,7 +11,7 @@
 #define RECORD_HEADER_SIZE 3
 #define NODE_FIXED_SIZE 42u /* all of its fields but the bytes of name and extra */
 #define DAEMON_SIZE_MAX \
-    (64 + INVENTORY_EPMD_SIZE + 3 * NETWORKS_TEXT_SIZE + INVENTORY_LISTENERS_MAX * 18)
+    (64 + INVENTORY_EPMD_SIZE + 3 * NETWORKS_TEXT_SIZE + 18 * (size_t)INVENTORY_LISTENERS_MAX)
 
 #define FLAG_RELAXED 1
 
@@ -124,8 +124,14 @@ static void read_text(struct wire_reader *reader, char *out, size_t size)
     size_t len = wire_read_u16(reader);
     const uint8_t *text = wire_read_bytes(reader, len);
     size_t n = 0;
-    for (; text && n < len && n + 1 < size; n++) {
-        out[n] = text[n] >= 0x20 && text[n] < 0x7f ? (char)text[n] : '?';
+    if (text && len > 0) {
+        n = len < size ? len : size - 1;
+        memcpy(out, text, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (out[i] < ' ' || out[i] > '~') {
+            out[i] = '?';
+        }
     }
     out[n] = '\0';
 }

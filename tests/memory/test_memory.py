@@ -97,6 +97,7 @@ class Script:
         self.ask(port2(b"none"), b"w\1".__eq__, pieces=3)
         self.ask(NAMES, lambda reply: reply.count(b"name ") == 4)
         self.ask(frame(b"d"), lambda reply: reply.count(b"active name") == 4)
+        self.ask(frame(b"i"), lambda reply: reply[:2] == b"i\1" and b"third" in reply)
         self.ask(frame(b"sother"), lambda reply: reply in (b"STOPPED", b"NOEXIST"))
         self.ask(NAMES, lambda reply: reply.count(b"name ") == 3 and b"held" in reply)
         self.ask(frame(b"k"), b"OK".__eq__)
