@@ -155,7 +155,8 @@ static void append_network(char text[NETWORKS_TEXT_SIZE], const struct network *
 {
     char word[WORD_SIZE];
     address_format(&network->base, word);
-    if (network->prefix_bits < ADDRESS_BITS) {
+    /* Alone, a wildcard would be nobody's address. */
+    if (network->prefix_bits < ADDRESS_BITS || address_is_wildcard(&network->base)) {
         bool ipv4 = address_is_ipv4(&network->base);
         size_t len = strlen(word);
         snprintf(word + len, sizeof word - len, "/%u",

@@ -174,6 +174,7 @@ NETWORKS = {
     "beyond": PEER4 + b"192.0.2.1/24",
     "prefix-bad": PEER4 + b"192.0.2.0/33",
     "wildcard": PEER6 + b"::",
+    "wildcard-alone": PEER6 + b"::/128,0.0.0.0/32",
     "empty": PEER4 + b" , ",
     "longest": PEER6 + b"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128",
 }

@@ -347,6 +347,7 @@ static void lists_have_a_text(void **state)
     assert_text("10.0.0.0/8 local,192.0.2.1", "local,10.0.0.0/8,192.0.2.1");
     assert_text("0.0.0.0/0,::/0,2001:db8::/32", "0.0.0.0/0,::/0,2001:db8::/32");
     assert_text("::ffff:192.0.2.0/120", "192.0.2.0/24");
+    assert_text("::/128,0.0.0.0/32,::1/128", "::/128,0.0.0.0/32,::1");
     networks_format(&nobody, text);
     assert_string_equal(text, "none");
     for (size_t i = 0; i < NETWORKS_MAX; i++) {
