@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -93,17 +94,21 @@ def link_local(namespace):
     return wait_for(usable, what="a link-local address")[0]
 
 
+def with_hosts(names):
+    """What runs a command with that file in the place of /etc/hosts."""
+    return ("unshare", "--mount", "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"',
+            "sh")
+
+
 @pytest.mark.namespaces
 def test_each_address_of_a_host_is_tried(ours, hosts, tmp_path):
     """A name with two addresses, on one of which nothing listens."""
     here, there = hosts
     names = tmp_path / "hosts"
     names.write_text("fd99::1 both.test\n10.9.9.1 both.test\nfd99::1 six.test\n")
-    mounted = ["unshare", "--mount", "sh", "-c",
-               f'mount --bind {names} /etc/hosts && exec "$@"', "sh"]
     with Daemon(ours, addresses=["10.9.9.1"], namespace=here) as server:
         with there.entered():
-            command = *mounted, ours, "-port", str(server.port), "-names", "-host"
+            command = *with_hosts(names), ours, "-port", str(server.port), "-names", "-host"
             result = run_epmd(*command, "both.test")
             assert (result.returncode, result.stderr) == (0, "")
             assert result.stdout.startswith("epmd: up and running")
@@ -112,9 +117,33 @@ def test_each_address_of_a_host_is_tried(ours, hosts, tmp_path):
                 1, "", f"epmd: -host six.test, fd99::1 port {server.port}: "
                 "connection refused: no epmd listens there\n")
         with there.entered():
-            both = run_epmd(*mounted, ours, "-port", str(free_port()), "-names", "-host",
-                            "both.test")
+            both = run_epmd(*with_hosts(names), ours, "-port", str(free_port()), "-names",
+                            "-host", "both.test")
         assert both.stderr.count("connection refused") == 2
+
+
+@pytest.mark.namespaces
+def test_an_address_that_swallows_everything_is_given_up(ours, hosts, tmp_path):
+    """As behind a packet filter. IPv6 comes first, and gets three seconds."""
+    here, there = hosts
+    there.ip("neigh replace fd99::77 lladdr 02:00:00:00:00:77 dev cable")
+    names = tmp_path / "hosts"
+    names.write_text("fd99::77 half.test\n10.9.9.1 half.test\n")
+    with Daemon(ours, namespace=here) as server, there.entered():
+        start = time.monotonic()
+        result = run_epmd(*with_hosts(names), ours, "-port", str(server.port), "-names",
+                          "-host", "half.test")
+        assert 2.9 < time.monotonic() - start < 10
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"epmd: up and running on port {server.port} with data:\n"
+
+
+@pytest.mark.namespaces
+def test_a_host_that_is_not_there(ours, hosts):
+    with hosts[1].entered():
+        code, output, errors = ask(ours, 4369, "-host", "10.9.9.99")
+    assert (code, output) == (1, "")
+    assert errors == "epmd: -host 10.9.9.99, 10.9.9.99 port 4369: No route to host\n"
 
 
 @pytest.mark.namespaces
