@@ -122,12 +122,15 @@ class Chroot:
 
     def install(self, deb):
         """What `apt install ./DEB` prints; without a network."""
-        return self.do("apt-get", "install", "-y", self._put(deb))
+        said = self.do("apt-get", "install", "-y", self._put(deb))
+        assert "warning" not in said, said
+        return said
 
     def dpkg(self, *words, fails=False):
         """What dpkg prints, which is to succeed, or to fail."""
         result = self.run("dpkg", *map(self._put, words))
         assert (result.returncode != 0) == fails, result.stdout
+        assert "dpkg-divert: warning" not in result.stdout, result.stdout
         return result.stdout
 
     def files(self):
