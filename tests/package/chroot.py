@@ -13,6 +13,8 @@ import shutil
 import stat
 import subprocess
 
+import pytest
+
 from harness import network_of, wait_for
 from restart import machine
 
@@ -50,20 +52,21 @@ def entry(path):
     return what
 
 
-def debs():
-    """The packages as files, by name, fetched when they are missing."""
-    with open(DEBS + ".lock", "w", encoding="ascii") as lock:
+def debs(folder="base", packages=lambda: PACKAGES):
+    """The packages as files, by name; when they are missing, packages() says what to fetch."""
+    kept = f"{DEBS}/{folder}"
+    os.makedirs(DEBS, exist_ok=True)
+    with open(f"{kept}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(DEBS):
-            partial = DEBS + ".partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            os.mkdir(partial)
-            fetched = subprocess.run(["apt-get", "download", *PACKAGES], cwd=partial,
-                                     capture_output=True, text=True, check=False)
-            if fetched.returncode != 0:
-                machine.pytest.skip(f"packages cannot be fetched: {fetched.stderr[-300:]}")
-            os.rename(partial, DEBS)
-    return {name: glob.glob(f"{DEBS}/{name}_*.deb")[0] for name in PACKAGES}
+        if not os.path.isdir(kept):
+            shutil.rmtree(f"{kept}.partial", ignore_errors=True)
+            os.mkdir(f"{kept}.partial")
+            done = subprocess.run(["apt-get", "download", *packages()], cwd=f"{kept}.partial",
+                                  capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                pytest.skip(f"packages cannot be fetched: {done.stderr[-300:]}")
+            os.rename(f"{kept}.partial", kept)
+    return {os.path.basename(path).partition("_")[0]: path for path in glob.glob(f"{kept}/*.deb")}
 
 
 class Chroot:
@@ -104,7 +107,7 @@ class Chroot:
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
              "LC_ALL=C.UTF-8", *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=60, check=False)
+            timeout=300, check=False)
 
     def do(self, *command):
         """Run a command that has to succeed; what it printed."""
@@ -120,11 +123,18 @@ class Chroot:
         shutil.copy(word, self.path(inside))
         return inside
 
-    def install(self, deb):
-        """What `apt install ./DEB` prints; without a network."""
-        said = self.do("apt-get", "install", "-y", self._put(deb))
+    def install(self, *files):
+        """What `apt install ./FILE ...` prints; without a network."""
+        said = self.do("apt-get", "install", "-y", "--no-install-recommends",
+                       "-o", "Acquire::Retries=0", *map(self._put, files))
         assert "warning" not in said, said
         return said
+
+    def needs(self, package):
+        """The packages that apt would install for this one."""
+        listed = self.do("apt-get", "install", "-y", "-qq", "--no-install-recommends",
+                         "--print-uris", package)
+        return [line.split()[1].partition("_")[0] for line in listed.splitlines()]
 
     def dpkg(self, *words, fails=False):
         """What dpkg prints, which is to succeed, or to fail."""

@@ -20,7 +20,7 @@ from restart import machine
 from wire.protocol import Node, exchange, found, port2, registered
 
 pytestmark = [
-    pytest.mark.timeout(400),  # making the tree and two packages takes its time
+    pytest.mark.timeout(900),  # making the tree and two packages takes its time
     pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes minutes: EPMD_LONG=1"),
 ]
 
@@ -148,6 +148,24 @@ def test_upgrade_loses_no_node(chroot, this, following):
             node.sock.recv(1)
     assert ping(chroot, "alpha")
     in_use(chroot)
+
+
+def test_rabbitmq_uses_it_and_outlives_an_upgrade(chroot, this, following):
+    rabbitmq = debs("rabbitmq", lambda: chroot.needs("rabbitmq-server"))
+    chroot.install(this)
+    # Nothing is started behind the test's back.
+    chroot.do("sh", "-c", "echo 'exit 101' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d")
+    chroot.install(*rabbitmq.values())
+    chroot.do("rabbitmq-server", "-detached")
+    with chroot.network():
+        wait_for(lambda: b"rabbit" in names(chroot), timeout=60, what="rabbit registered")
+        chroot.do("rabbitmqctl", "await_startup")
+        assert set(chroot.daemons()) == {"/usr/bin/epmd"}
+        lookup = exchange(chroot, port2(b"rabbit"))
+        chroot.install(following)
+        wait_for(lambda: chroot.serving() == f"epmd {NEXT}", what="the new version")
+        assert exchange(chroot, port2(b"rabbit")) == lookup
+    assert "Ping succeeded" in chroot.do("rabbitmqctl", "ping")
 
 
 def test_upgrade_beside_the_old_epmd_tells_again(chroot, this, following):
