@@ -49,9 +49,6 @@ class Layer:
         self.write("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {HOST}\n")
         os.makedirs(self._path("usr"))
         os.makedirs(self._path("journal"))
-        os.makedirs(self._path(SYSTEM))
-        # What the tree's packages have enabled would start epmd without being asked.
-        os.setxattr(self._path(SYSTEM), "trusted.overlay.opaque", b"y")
 
     def _path(self, path):
         return os.path.join(self.root, path.lstrip("/"))
@@ -66,7 +63,9 @@ class Layer:
         shutil.copy(source, self._path(path))
 
     def add_epmd(self, binary):
-        """Our program and our units, enabled as an administrator does it."""
+        """Our program and our units, enabled as an administrator does it, and no others."""
+        os.makedirs(self._path(SYSTEM), exist_ok=True)
+        os.setxattr(self._path(SYSTEM), "trusted.overlay.opaque", b"y")  # hides the tree's
         self.copy(binary, "usr/bin/epmd")
         for unit in "epmd.service", "epmd.socket":
             self.copy(os.path.join(container.UNITS, unit), f"{SYSTEM}/{unit}")
@@ -104,8 +103,8 @@ def release_bin(name):
 
 
 @contextlib.contextmanager
-def booted(layer, binary):
-    """A machine that has just booted with these files."""
+def booted(layer, binary=None):
+    """A machine that has just booted with these files, and with what this binary needs."""
     machine = container.Machine(binary, layer.root)
     try:
         machine.boot()
@@ -124,8 +123,8 @@ class Application:
         self.unit = f"{name}.service"
         self.node = f"{name}@{HOST}"
 
-    def _call(self, call, arguments):
-        return self.machine.run("erl_call", "-sname", self.name, "-c", "demo",
+    def _call(self, call, arguments, limit_s=30):
+        return self.machine.run("timeout", str(limit_s), "erl_call", "-sname", self.name, "-c", "demo",
                                 "-a", f"{call} {arguments}")
 
     def ask(self, call, arguments="[]"):
@@ -153,7 +152,8 @@ class Application:
         self.await_answer()
 
     def await_answer(self):
-        wait_for(lambda: self._call("erlang node", "[]").returncode == 0,
+        # A node that has only just registered can lose a call without a word.
+        wait_for(lambda: self._call("erlang node", "[]", limit_s=2).returncode == 0,
                  timeout=30, what=f"an answer of {self.node}")
 
     def stop(self):

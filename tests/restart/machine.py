@@ -80,7 +80,7 @@ def resolved(path):
 
 
 class Machine:
-    """A booted container.
+    """A booted container; in it are the binary, with what it needs, and our units, in /opt.
 
     layer is a directory whose etc and usr lie over the tree's; its journal is left in it.
     """
@@ -88,8 +88,8 @@ class Machine:
     port = 4369
     _numbers = itertools.count()
 
-    def __init__(self, binary, layer=None):
-        self.binary = os.path.abspath(binary)
+    def __init__(self, binary=None, layer=None):
+        self.binary = binary and os.path.abspath(binary)
         self._mounts = layer_mounts(layer) if layer else []
         self.process = None
         self.pid = None
@@ -98,8 +98,10 @@ class Machine:
         self._since = 0
 
     def boot(self):
-        binds = [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units"]
-        binds += [f"--bind-ro={path}:{resolved(path)}" for path in libraries(self.binary)]
+        binds = []
+        if self.binary:
+            binds += [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units"]
+            binds += [f"--bind-ro={path}:{resolved(path)}" for path in libraries(self.binary)]
         own = f"epmdtest.{os.getpid()}.{next(self._numbers)}"  # others may boot the tree, too
         for hierarchy in HIERARCHIES:
             if os.path.isdir(hierarchy):
