@@ -216,7 +216,20 @@ INVENTORY = {
     "port-none": b"w\1",
 }
 
+DISTRIBUTION = {
+    "ok": b"\0\3sok",
+    "not-allowed": b"\0\x0csnot_allowed",
+    "challenge": b"\0\3sok\0\x15N" + bytes(20),
+    "longest": b"\0\x40s" + b"x" * 63,
+    "too-long": b"\0\x41s" + b"x" * 64,
+    "control": b"\0\4s\x1b\0\xff",
+    "empty": b"\0\0",
+    "tls": b"\x15\3\3\0\2\2\x0a",
+    "ssh": b"SSH-2.0-OpenSSH_9.2p1\r\n",
+}
+
 for target, inputs in {
+    "distribution": DISTRIBUTION,
     "inventory": INVENTORY,
     "protocol": PROTOCOL,
     "session": SESSION,
