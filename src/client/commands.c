@@ -9,6 +9,7 @@
 
 #include "client/exchange.h"
 #include "client/names.h"
+#include "client/names_reply.h"
 #include "core/name.h"
 #include "core/protocol.h"
 #include "core/wire.h"
@@ -169,16 +170,6 @@ int commands_run(const struct options *options)
     return status;
 }
 
-static bool reply_is_names(const struct exchange_reply *reply)
-{
-    struct wire_reader reader;
-    wire_reader_init(&reader, reply->bytes, reply->len);
-    uint32_t port = wire_read_u32(&reader);
-    bool plausible = !reader.overrun && port > 0 && port <= UINT16_MAX;
-    const char *lines = (const char *)reply->bytes + LISTING_HEADER;
-    return plausible && (*lines == '\0' || strncmp(lines, "name ", 5) == 0);
-}
-
 bool commands_is_epmd(const struct endpoint *endpoint)
 {
     static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
@@ -191,7 +182,7 @@ bool commands_is_epmd(const struct endpoint *endpoint)
     if (status < 0) {
         return false;
     }
-    bool is_epmd = reply_is_names(&reply);
+    bool is_epmd = names_reply_is_one(&reply);
     exchange_free(&reply);
     return is_epmd;
 }
