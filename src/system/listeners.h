@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The TCP sockets that listen on this host, whoever has opened them. */
+#ifndef EPMD_SYSTEM_LISTENERS_H
+#define EPMD_SYSTEM_LISTENERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct listeners_socket {
+    struct sockaddr_storage at;
+    bool both_families; /* of an IPv6 one: takes IPv4 connections, too */
+    uint32_t uid;       /* of the user who has opened it */
+    uint32_t inode;     /* the number by which /proc names it */
+};
+
+/* Reads the sockets that listen in this network namespace, at most `size` of them.
+ * Returns 0 and how many there were in `*n`; or a negative errno: -ENOSYS where this
+ * system has no way to tell. */
+int listeners_read(struct listeners_socket *out, size_t size, size_t *n);
+
+#endif
