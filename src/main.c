@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/check.h"
 #include "client/commands.h"
 #include "daemon/lockdown.h"
 #include "daemon/server.h"
@@ -203,6 +204,8 @@ int main(int argc, char *argv[])
     case COMMAND_VERSION:
         puts("epmd " EPMD_VERSION);
         return EXIT_SUCCESS;
+    case COMMAND_CHECK:
+        return check_run(&options);
     default:
         return commands_run(&options);
     }

@@ -32,7 +32,7 @@ enum option_kind {
 
 struct option {
     const char *name;
-    const char *value; /* what has to follow it, or NULL */
+    const char *value; /* what has to follow it, or in brackets may, or NULL */
     enum option_kind kind;
     size_t offset; /* of the member that it sets */
     enum options_command command;
@@ -85,7 +85,7 @@ static const struct option option_table[] = {
     {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
     {"l", NULL, OPTION_FLAG, MEMBER(in_columns), 0,
      "with -names: in columns, with all that is known of each node"},
-    {"json", NULL, OPTION_FLAG, MEMBER(json), 0, "with -names: the same for programs"},
+    {"json", NULL, OPTION_FLAG, MEMBER(json), 0, "with -names, -check: the same for programs"},
     {"host", "HOST", OPTION_TEXT, MEMBER(host), 0,
      "with -names: ask the daemon of another host, by name or address"},
     {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
@@ -95,6 +95,8 @@ static const struct option option_table[] = {
     {"stop", "NAME", OPTION_COMMAND, MEMBER(stop_name), COMMAND_STOP, "unregister a name"},
     {"reload", NULL, OPTION_COMMAND, 0, COMMAND_RELOAD,
      "let the program now on disk take over, registrations and all"},
+    {"check", "[NAME[@HOST]]", OPTION_COMMAND, MEMBER(check_target), COMMAND_CHECK,
+     "find out why a node is not found, and say what would cure it"},
     {"help", NULL, OPTION_COMMAND, 0, COMMAND_HELP, "print this text"},
     {"h", NULL, OPTION_COMMAND, 0, COMMAND_HELP, NULL},
     {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
@@ -125,6 +127,7 @@ static const struct {
 } companion_table[] = {
     {"-l", COMMAND_NAMES},
     {"-json", COMMAND_NAMES},
+    {"-json", COMMAND_CHECK},
     {"-host", COMMAND_NAMES},
 };
 
@@ -152,8 +155,8 @@ static int set_command(const struct option *option, const char *word, const char
         return value_fail(error, "%s: there is another command already; one at a time", word);
     }
     options->command = option->command;
-    if (option->value) {
-        options->stop_name = value;
+    if (value) {
+        *(const char **)(void *)((char *)options + option->offset) = value;
     }
     return 0;
 }
@@ -199,6 +202,14 @@ static int set_option(const struct option *option, const char *word, const char 
     return 0;
 }
 
+/* The word that belongs to the option before it, or NULL. */
+static const char *find_value(const struct option *option, const char *next)
+{
+    bool optional = option->value && option->value[0] == '[';
+    bool missing = !option->value || !next || (optional && next[0] == '-');
+    return missing ? NULL : next;
+}
+
 static int read_arguments(int argc, char *const argv[], struct options *options, bool given[],
                           char *error)
 {
@@ -208,10 +219,11 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
         if (!option) {
             return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
         }
-        if (option->value && i + 1 == argc) {
+        const char *value = find_value(option, i + 1 < argc ? argv[i + 1] : NULL);
+        if (option->value && !value && option->value[0] != '[') {
             return value_fail(error, "%s: its %s is missing", word, option->value);
         }
-        const char *value = option->value ? argv[++i] : "";
+        i += value != NULL;
         int status = set_option(option, word, value, options, error);
         if (status < 0) {
             return status;

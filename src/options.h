@@ -29,6 +29,7 @@ enum options_command {
     COMMAND_KILL,
     COMMAND_STOP,
     COMMAND_RELOAD,
+    COMMAND_CHECK,
     COMMAND_HELP,
     COMMAND_VERSION,
 };
@@ -41,10 +42,11 @@ struct option_origin {
 
 struct options {
     enum options_command command;
-    const char *stop_name; /* COMMAND_STOP's; lies in the argument vector */
-    const char *host;      /* -host: whose epmd is asked; likewise; NULL: this host's */
-    bool in_columns;       /* -l */
-    bool json;             /* -json */
+    const char *stop_name;    /* COMMAND_STOP's; lies in the argument vector */
+    const char *check_target; /* COMMAND_CHECK's NAME[@HOST], or NULL; likewise */
+    const char *host;         /* -host: whose epmd is asked; likewise; NULL: this host's */
+    bool in_columns;          /* -l */
+    bool json;                /* -json */
     uint16_t port;
     struct option_origin port_from, addresses_from;
     bool detach;  /* -daemon */

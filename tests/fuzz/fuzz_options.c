@@ -65,7 +65,8 @@ static void require_plan(const struct options *options)
 
 static void require_sane(const struct options *options, char *const argv[])
 {
-    bool found = options->stop_name == NULL;
+    const char *word = options->stop_name ? options->stop_name : options->check_target;
+    bool found = word == NULL;
     REQUIRE(options->port > 0);
     REQUIRE(options->packet_timeout_s >= 1 && options->packet_timeout_s <= 86400);
     REQUIRE(options->delay_accept_s <= 86400 && options->delay_write_s <= 86400);
@@ -75,8 +76,9 @@ static void require_sane(const struct options *options, char *const argv[])
     }
     REQUIRE(options->n_addresses <= OPTIONS_ADDRESSES_MAX);
     REQUIRE(options->command != COMMAND_STOP || options->stop_name);
+    REQUIRE(!options->check_target || options->check_target[0] != '-');
     for (size_t i = 1; argv[i]; i++) {
-        found |= argv[i] == options->stop_name;
+        found |= argv[i] == word;
     }
     REQUIRE(found);
     require_plan(options);

@@ -161,7 +161,7 @@ static void commands_may_stand_anywhere(void **state)
     } commands[] = {
         {"-names", COMMAND_NAMES}, {"-dump", COMMAND_DUMP},       {"-started", COMMAND_STARTED},
         {"-kill", COMMAND_KILL},   {"-reload", COMMAND_RELOAD},   {"-help", COMMAND_HELP},
-        {"-h", COMMAND_HELP},      {"-version", COMMAND_VERSION},
+        {"-h", COMMAND_HELP},      {"-version", COMMAND_VERSION}, {"-check", COMMAND_CHECK},
     };
     static const char *const formats[] = {"%s",       "-%s",    "-port 5000 %s", "%s -port 5000",
                                           "-d %s -d", "%s %1$s"};
@@ -203,6 +203,24 @@ static void names_have_options(void **state)
     assert_string_equal(options->host, "h");
     assert_int_equal(read_words("-l -help")->command, COMMAND_HELP);
     assert_int_equal(read_words("-version -json")->command, COMMAND_VERSION);
+}
+
+static void check_takes_the_next_word_unless_it_is_an_option(void **state)
+{
+    (void)state;
+    const struct options *options = read_words("-check");
+    assert_int_equal(options->command, COMMAND_CHECK);
+    assert_null(options->check_target);
+    assert_string_equal(read_words("-check alice@host")->check_target, "alice@host");
+    assert_string_equal(read_words("--check @host")->check_target, "@host");
+    options = read_words("-check -port 5000");
+    assert_null(options->check_target);
+    assert_int_equal(options->port, 5000);
+    options = read_words("-check alice -json");
+    assert_string_equal(options->check_target, "alice");
+    assert_true(options->json);
+    assert_true(read_words("-json -check")->json);
+    assert_int_equal(read_with("ERL_EPMD_PORT=5000", "-check")->port, 5000);
 }
 
 static void help_wins(void **state)
@@ -345,6 +363,7 @@ int main(void)
         cmocka_unit_test(commands_may_stand_anywhere),
         cmocka_unit_test(stop_takes_any_name),
         cmocka_unit_test(names_have_options),
+        cmocka_unit_test(check_takes_the_next_word_unless_it_is_an_option),
         cmocka_unit_test(help_wins),
         cmocka_unit_test(two_dashes_are_as_one),
         cmocka_unit_test(addresses_are_a_list),

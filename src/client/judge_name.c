@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What it means whether the node's name is known. */
+#include <string.h>
+
+#include "client/judge.h"
+#include "client/names_reply.h"
+#include "client/suggest.h"
+
+#define NAMES_SHOWN 5
+
+static void say_name(struct findings *findings, const uint8_t *name, size_t len)
+{
+    char text[NAME_TEXT_SIZE];
+    name_format(name, len, text, sizeof text);
+    findings_say(findings, "\"%s\"", text);
+}
+
+/* Suggests what is close, or else shows what there is. */
+static void say_names(const struct facts *facts, struct findings *findings)
+{
+    struct protocol_node close[SUGGEST_MAX], node;
+    size_t n_close = suggest_names(&facts->names, facts->target.name, close);
+    for (size_t i = 0; i < n_close; i++) {
+        findings_say(findings, "%s", i ? " or " : "; did you mean ");
+        say_name(findings, close[i].name, close[i].name_len);
+    }
+    if (n_close > 0) {
+        findings_say(findings, "?");
+        return;
+    }
+    struct names_reply reader;
+    size_t n = names_reply_count(&facts->names);
+    names_reply_init(&reader, &facts->names);
+    findings_say(findings, n ? "; %zu are: " : "; no node is", n);
+    for (size_t i = 0; i < n && i < NAMES_SHOWN && names_reply_next(&reader, &node); i++) {
+        findings_say(findings, "%s", i ? ", " : "");
+        say_name(findings, node.name, node.name_len);
+    }
+    findings_say(findings, "%s", n > NAMES_SHOWN ? ", ..." : "");
+}
+
+static void judge_unknown(const struct facts *facts, struct findings *findings)
+{
+    say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
+    findings_say(findings, " is not registered on port %u there", facts->port);
+    uint16_t other = facts->is_here ? judge_other_port(facts, findings) : 0;
+    if (other != 0) {
+        findings_cure(findings,
+                      "let all nodes use the same port: start them without ERL_EPMD_PORT, or all "
+                      "with ERL_EPMD_PORT=%u",
+                      other);
+        findings_judge(findings, FINDINGS_FAILED, "other_port");
+        return;
+    }
+    if (facts->names.bytes) {
+        say_names(facts, findings);
+    }
+    findings_cure(findings, "start the node with -sname or -name; if it runs, it was started with "
+                            "another ERL_EPMD_PORT, or has lost an epmd that was ended: see its "
+                            "log, and start it anew");
+    findings_judge(findings, FINDINGS_FAILED, "unknown_name");
+}
+
+static bool has_answer(const struct facts *facts, enum facts_answer answer)
+{
+    for (size_t i = 0; i < facts->n_lookups; i++) {
+        if (facts->lookups[i].answer == answer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void judge_name(const struct facts *facts, struct findings *findings)
+{
+    const struct facts_lookup *known = facts_known(facts);
+    findings_begin(findings, "name");
+    if (!facts->target.has_name || (!known && !has_answer(facts, FACTS_UNKNOWN))) {
+        findings_say(findings, "%s",
+                     facts->target.has_name ? "no epmd there says" : "none was given");
+        findings_judge(findings, FINDINGS_SKIPPED, NULL);
+        return;
+    }
+    if (!known) {
+        judge_unknown(facts, findings);
+        return;
+    }
+    const struct protocol_node *node = &known->node;
+    say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
+    findings_say(findings, " is registered: port %u, type %u (%s), versions %u to %u", node->port,
+                 node->type,
+                 node->type == 77   ? "normal"
+                 : node->type == 72 ? "hidden"
+                                    : "a C or Java node",
+                 node->lowest, node->highest);
+    findings_judge(findings, FINDINGS_OK, NULL);
+    if (has_answer(facts, FACTS_UNKNOWN)) {
+        findings_say(findings, "; but not at each of the addresses");
+        findings_cure(findings, "different epmds answer at these addresses: let one of them have "
+                                "all of them");
+        findings_judge(findings, FINDINGS_WARNING, "several_epmds");
+    }
+}

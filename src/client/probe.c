@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One question to a stranger. */
+#include "client/probe.h"
+
+#include "client/sockaddr.h"
+#include "client/stream.h"
+
+static int receive_reply(struct probe *probe, const struct stream *stream,
+                         bool (*is_enough)(const uint8_t *reply, size_t len))
+{
+    while (probe->len < sizeof probe->reply && !is_enough(probe->reply, probe->len)) {
+        size_t n;
+        int status =
+            stream_receive(stream, probe->reply + probe->len, sizeof probe->reply - probe->len, &n);
+        if (status < 0 || n == 0) {
+            return status;
+        }
+        probe->len += n;
+    }
+    return 0;
+}
+
+void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
+               bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms)
+{
+    struct stream stream;
+    struct sockaddr_storage sockaddr;
+    socklen_t to_len = sockaddr_from_endpoint(to, &sockaddr);
+    *probe = (struct probe){.to = *to};
+    probe->status = stream_open(&stream, (const struct sockaddr *)&sockaddr, to_len, timeout_ms);
+    probe->connected = probe->status == 0;
+    if (probe->connected) {
+        probe->status = stream_send(&stream, bytes, len);
+    }
+    if (probe->connected && probe->status == 0) {
+        probe->status = receive_reply(probe, &stream, is_enough);
+    }
+    stream_close(&stream);
+}

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the doctor says of hosts where all is well, and how it says it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import termios
+
+import pytest
+
+from cli.hosts import ADDRESS, PORT, host, register, two_hosts
+from clients.beam import need
+from harness import OURS, kind_of, run_epmd
+
+pytestmark = pytest.mark.namespaces
+
+STEPS = ["port", "epmd", "exposed", "restart", "others", "host", "lookup", "name", "node",
+         "handshake"]
+
+
+@pytest.fixture
+def patient():
+    with host() as one:
+        yield one
+
+
+def well(found, *warnings, skipped=()):
+    """All is well, but for warnings in these steps."""
+    assert (found["exit"], found["ok"], found["cause"]) == (0, True, None), found
+    assert [step["step"] for step in found["steps"]] == STEPS
+    for name, step in found["by"].items():
+        status = "warning" if name in warnings else "skipped" if name in skipped else "ok"
+        assert step["status"] == status, step
+        assert step["found"]
+        assert bool(step["cure"]) == (status == "warning"), step
+
+
+def warnings_of(binary):
+    """What a stock epmd is warned of: it keeps no registrations."""
+    return ["restart"] if kind_of(binary) == "stock" else []
+
+
+def keeping(binary):
+    return ["-keeper"] if kind_of(binary) == "ours" else []
+
+
+def test_a_node_that_is_well(patient, binary):
+    need("erl")
+    with patient.epmd(binary, *keeping(binary)) as daemon, \
+            patient.node("-name", "a@host.example") as node:
+        found = patient.check("a@host.example")
+        well(found, *warnings_of(binary))
+        by = {name: step["found"] for name, step in found["by"].items()}
+        assert f"program {os.path.realpath(binary)}" in by["port"]
+        assert "user root" in by["port"]
+        assert by["exposed"].startswith("listens on ")
+        assert "exposed to 10.9.9.0/24 (eth0)" in by["exposed"]
+        assert by["host"] == f'"host.example" is {ADDRESS}, and has no IPv6 address: this host'
+        assert by["lookup"] == f"{ADDRESS} port 4369: answers"
+        port = re.search(r'"a" is registered: port (\d+), type 77', by["name"])[1]
+        assert by["node"] == f"{ADDRESS} port {port}: accepts"
+        assert by["handshake"] == 'a node answers: "ok"'
+        if kind_of(binary) == "ours":
+            version = run_epmd(binary, "-version").stdout.split()[1]
+            assert f"this epmd, version {version}" in by["epmd"] and "1 nodes" in by["epmd"]
+            assert "lookups any; names any; registrations local" in by["exposed"]
+            assert "its keeper holds 1 of 1 registrations" in by["restart"]
+        else:
+            assert by["epmd"] == "a stock (or another) epmd answers, with 1 nodes"
+            assert "lost when it ends" in by["restart"]
+        assert daemon.exit_code() is None
+        assert node.ask("node()") == "'a@host.example'"
+
+
+def test_the_node_does_not_mind(patient, ours):
+    """It logs nothing, connects to nobody, and the first check leaves one atom, later ones none."""
+    need("erl")
+    with patient.epmd(ours, "-keeper"), \
+            patient.node("-sname", "a", "-kernel", "logger_level", "all") as node:
+        well(patient.check("a"))
+        known = node.ask("lists:member('epmd-check@localhost', nodes(known))")
+        atoms, output = node.ask("erlang:system_info(atom_count)"), node.output
+        for _ in range(3):
+            well(patient.check("a"))
+        assert known == "true"  # so it was really there
+        assert node.ask("nodes(connected)") == "[]"
+        assert int(node.ask("erlang:system_info(atom_count)")) - int(atoms) <= 1  # `connected`
+        assert "REPORT" not in node.output[len(output):], node.output
+
+
+def test_a_host_without_a_name(patient, binary):
+    with patient.epmd(binary, *keeping(binary)):
+        nothing = ("name", "node", "handshake")
+        well(patient.check(), *warnings_of(binary), skipped=nothing)
+        well(patient.check("@host.example"), *warnings_of(binary), skipped=nothing)
+        well(patient.check("@127.0.0.1"), *warnings_of(binary), skipped=nothing)
+        well(patient.check("@localhost"), *warnings_of(binary), skipped=nothing)
+
+
+def test_an_epmd_without_a_keeper(patient, ours):
+    with patient.epmd(ours):
+        found = patient.check()
+        well(found, "restart", skipped=("name", "node", "handshake"))
+        assert "nothing watches over it" in found["by"]["restart"]["found"]
+        assert "-keeper" in found["by"]["restart"]["cure"]
+
+
+def test_a_node_of_another_host(ours):
+    need("erl")
+    with two_hosts() as (here, there), there.epmd(ours, "-allow_names", "none"), \
+            there.node("-name", "a@there.example"):
+        found = here.check("a@there.example")
+        well(found, "port", skipped=("epmd", "exposed", "restart"))
+        assert '"there.example" is 10.9.9.2' in found["by"]["host"]["found"]
+        assert "another host" in found["by"]["host"]["found"]
+        # Where lists of names are not allowed, lookups are asked for all the same.
+        well(here.check("@there"), "port",
+             skipped=("epmd", "exposed", "restart", "name", "node", "handshake"))
+
+
+def test_both_families(ours):
+    with two_hosts() as (here, there):
+        here.resolves("10.9.9.2 there\nfd99::2 there\n")
+        with there.epmd(ours):
+            found = here.check("@there")
+            assert found["by"]["host"]["found"] == '"there" is 10.9.9.2, fd99::2: another host'
+            assert found["by"]["lookup"]["found"] == (
+                "10.9.9.2 port 4369: answers; fd99::2 port 4369: answers")
+        with there.epmd(ours, "-address", "10.9.9.2"):
+            lookup = here.check("@there")["by"]["lookup"]
+            assert (lookup["status"], lookup["cause"]) == ("warning", "some_addresses")
+            assert "fd99::2 port 4369: refuses" in lookup["found"]
+
+
+def test_different_epmds_at_the_addresses(ours):
+    with two_hosts() as (here, there):
+        here.resolves("10.9.9.2 there\nfd99::2 there\n")
+        with there.epmd(ours, "-address", "10.9.9.2"), there.server(b"w\1", "fd99::2", PORT), \
+                there.server(None, "10.9.9.2", 9100), register(there, b"a", port=9100):
+            name = here.check("a@there")["by"]["name"]
+            assert (name["status"], name["cause"]) == ("warning", "several_epmds")
+
+
+def test_a_second_epmd(patient, binary, ours):
+    with patient.epmd(ours, "-keeper"), patient.epmd(binary, port=5000), \
+            register(patient, b"b", 5000):
+        found = patient.check()
+        well(found, "others", skipped=("name", "node", "handshake"))
+        kind = "another such" if kind_of(binary) == "ours" else "a stock (or another)"
+        assert f"{kind} epmd answers on port 5000, with 1 nodes" in found["by"]["others"]["found"]
+        assert found["by"]["others"]["cause"] == "second_epmd"
+        assert "ERL_EPMD_PORT" in found["by"]["others"]["cure"]
+
+
+def test_a_variable_that_says_otherwise(patient, ours):
+    with patient.epmd(ours, "-keeper"):
+        others = patient.check("-port", "4369", env={"ERL_EPMD_PORT": "5000"})["by"]["others"]
+        assert (others["status"], others["cause"]) == ("warning", "second_epmd")
+        assert "ERL_EPMD_PORT is 5000 here, but this check is of port 4369" in others["found"]
+
+
+def test_a_public_address_is_a_warning(patient, binary):
+    patient.namespace.ip("addr add 8.8.4.4/24 dev eth0")
+    with patient.epmd(binary):
+        exposed = patient.check()["by"]["exposed"]
+        assert (exposed["status"], exposed["cause"]) == ("warning", "exposed")
+        assert "8.8.4.0/24 (eth0)" in exposed["found"] and "-allow_lookup" in exposed["cure"]
+
+
+def test_lists_protect_a_public_address(patient, ours):
+    patient.namespace.ip("addr add 8.8.4.4/24 dev eth0")
+    with patient.epmd(ours, "-allow_lookup", "10.0.0.0/8", "-allow_names", "none"):
+        exposed = patient.check()["by"]["exposed"]
+        assert exposed["status"] == "ok"
+        assert "lookups 10.0.0.0/8; names none; registrations local" in exposed["found"]
+
+
+@pytest.mark.parametrize("kind", [72, 104, 110])
+def test_a_c_or_java_node_is_left_alone(patient, ours, kind):
+    with patient.epmd(ours, "-keeper"), patient.server(b"", ADDRESS, 9100) as node, \
+            register(patient, b"c", port=9100, kind=kind):
+        well(patient.check("c"), skipped=("handshake",))
+        assert node.requests == []
+
+
+@pytest.mark.parametrize("highest, tag", [(5, b"n"), (6, b"N")])
+def test_what_is_said_to_a_node(patient, ours, highest, tag):
+    """The first message of the handshake, by a hidden node, in the way of its version."""
+    with patient.epmd(ours, "-keeper"), patient.server(b"\0\3sok", ADDRESS, 9100) as node, \
+            register(patient, b"a", port=9100, highest=highest):
+        well(patient.check("a"))
+        length, said = node.requests[0][:2], node.requests[0][2:]
+        assert (int.from_bytes(length, "big"), said[:1]) == (len(said), tag)
+        assert said.endswith(b"epmd-check@localhost")
+        flags = said[1:9] if tag == b"N" else said[3:7]
+        assert flags[-1] & 1 == 0  # not published: hidden
+
+
+@pytest.mark.parametrize("reply, status, part", [
+    (b"\0\3sok", "ok", '"ok"'), (b"\0\4snok", "ok", '"nok"'), (b"\0\x06salive", "ok", '"alive"'),
+    (b"\0\x0csnot_allowed", "warning", "allows connections from some nodes only"),
+    (b"\x15\3\3\0\2\2\x0a", "ok", "TLS")])
+def test_how_a_node_may_answer(patient, ours, reply, status, part):
+    with patient.epmd(ours), patient.server(reply, ADDRESS, 9100), \
+            register(patient, b"a", port=9100):
+        found = patient.check("a")
+        assert (found["exit"], found["by"]["handshake"]["status"]) == (0, status)
+        assert part in found["by"]["handshake"]["found"]
+
+
+def test_the_words_of_the_json(patient, ours):
+    with patient.epmd(ours, "-keeper"):
+        result = patient.run(os.path.abspath(ours), "-check", "-json")
+        assert result.returncode == 0
+        found = json.loads(result.stdout)
+        assert list(found) == ["epmd", "target", "ok", "cause", "steps"]
+        assert found["target"] == "host"
+        assert all(list(step) == ["step", "status", "cause", "found", "cure"]
+                   for step in found["steps"])
+
+
+def test_the_words_for_people(patient, ours):
+    """No colours in a pipe, one line for each finding, and a last line that sums up."""
+    with patient.epmd(ours, "-keeper"):
+        result = patient.run(os.path.abspath(ours), "-check", "a")
+    lines = result.stdout.splitlines()
+    assert result.returncode == 1 and "\x1b" not in result.stdout
+    assert [line.split()[:2] for line in lines if not line.startswith(" ")][:-1] == [
+        [word, step] for word, step in zip(["ok"] * 7 + ["FAILED", "skipped", "skipped"], STEPS)]
+    assert sum(line.startswith("            cure: ") for line in lines) == 1
+    assert lines[-1] == "epmd: a@host: 1 of 10 steps failed; the cause: unknown_name"
+
+
+def on_terminal(patient, columns, env=None):
+    """What the doctor writes to a terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+    try:
+        patient.run(os.path.abspath(OURS), "-check", "a", env=env, stdout=theirs)
+    finally:
+        os.close(theirs)
+    output = b""
+    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as file:
+        while chunk := file.read(4096):
+            output += chunk
+    return output.decode()
+
+
+def test_colours_on_a_terminal_only(patient):
+    colourful = on_terminal(patient, 80)
+    assert "\x1b[1;31mFAILED \x1b[0m port" in colourful
+    assert "\x1b[32mok     \x1b[0m others" in colourful
+    assert "\x1b" not in on_terminal(patient, 80, env={"NO_COLOR": "1"})
+    assert "\x1b" in on_terminal(patient, 80, env={"NO_COLOR": ""})
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_lines_fit_a_terminal(patient, columns):
+    text = on_terminal(patient, columns, env={"NO_COLOR": "1"})
+    lines = text.splitlines()
+    assert max(map(len, lines[:-1])) <= columns
+    assert max(map(len, lines)) > columns / 2
+    whole = patient.run(os.path.abspath(OURS), "-check", "a").stdout
+    assert text.split() == whole.split()  # the same words
+
+
+@pytest.mark.parametrize("words, part", [
+    ([""], "the name is empty"), (["a@"], "the host's name is empty"),
+    (["a@" + "h" * 256], "the host's name is too long"),
+    (["n" * 256 + "@host"], "longer than 255 characters")])
+def test_no_such_target(ours, words, part):
+    result = run_epmd(ours, "-check", *words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith('epmd: -check "') and part in result.stderr
+
+
+def test_standard_output_that_is_full(patient, ours):
+    with open("/dev/full", "wb") as full:
+        result = patient.run(os.path.abspath(ours), "-check", stdout=full)
+    assert result.returncode == 1
+    assert "epmd: standard output: No space left on device" in result.stderr

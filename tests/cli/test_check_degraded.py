@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A doctor who may not see everything says so, and goes on."""
+
+import os
+import shutil
+
+import pytest
+
+from cli.hosts import ADDRESS, PORT, host, register
+from harness import OURS
+
+pytestmark = pytest.mark.namespaces
+
+# A sanitizer looks for leaks by way of ptrace, which is not to be had under strace.
+NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.fixture
+def patient():
+    with host() as one:
+        yield one
+
+
+def statuses(found, *steps):
+    return [found["by"][step]["status"] for step in steps]
+
+
+def test_no_proc(patient, binary):
+    with patient.epmd(binary), register(patient, b"a"):
+        found = patient.check("a", prepare="mount -t tmpfs none /proc")
+        assert found["by"]["port"]["found"] == (
+            "held by a process of user root; which process that is cannot be told here "
+            "(No such file or directory)")
+        assert statuses(found, "port", "epmd", "exposed", "lookup", "name") == ["ok"] * 5
+        assert found["cause"] == "stale"
+
+
+def test_no_permission(patient, binary, tmp_path_factory):
+    """As another user than the one that epmd runs as."""
+    folder = tmp_path_factory.mktemp("nobody")
+    epmd = shutil.copy(os.path.abspath(OURS), folder / "epmd")
+    for path in (folder, folder.parent, folder.parent.parent):
+        os.chmod(path, 0o755)
+    with patient.epmd(binary), register(patient, b"a"):
+        found = patient.check("a", command=[*NOBODY, epmd])
+        assert found["by"]["port"]["found"] == (
+            "held by a process of user root; which process that is cannot be seen from here")
+        assert "not all processes may be looked into" in found["by"]["others"]["found"]
+        assert statuses(found, "port", "epmd", "exposed", "others") == ["ok"] * 4
+
+
+def test_no_process_that_can_be_seen(patient, binary):
+    """As in a container that shares the network of the host."""
+    with patient.epmd(binary):
+        apart = ["unshare", "--pid", "--fork", "--mount-proc", os.path.abspath(OURS)]
+        found = patient.check("@host", command=apart)
+        assert found["exit"] == 0
+        assert found["by"]["port"]["found"] == (
+            "held by a process of user root; which process that is cannot be seen from here")
+
+
+def test_no_ipv6(patient, binary):
+    patient.namespace.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+    with patient.epmd(binary), register(patient, b"a"):
+        found = patient.check("a")
+        assert statuses(found, "port", "epmd", "exposed", "lookup", "name") == ["ok"] * 5
+
+
+def test_no_name_server(patient, ours):
+    """The only one is at an address that swallows all."""
+    nowhere = "10.9.9.53"
+    patient.namespace.ip(f"neigh replace {nowhere} lladdr 02:00:00:00:00:53 dev eth0")
+    with patient.epmd(ours):
+        found = patient.check("a@away.example", nameserver=nowhere)
+        assert (found["exit"], found["cause"]) == (1, "unresolvable")
+        assert "the name servers do not answer" in found["by"]["host"]["cure"]
+
+
+def test_no_name_of_its_own(patient, ours):
+    """Nobody knows this host: what can be seen through loopback is seen all the same."""
+    patient.resolves("")
+    with patient.epmd(ours), patient.server(b"\0\3sok", "127.0.0.1", 9100), \
+            register(patient, b"a", port=9100):
+        found = patient.check("a")
+        assert (found["exit"], found["cause"]) == (1, "unresolvable")
+        assert statuses(found, "lookup", "name", "handshake") == ["skipped", "ok", "ok"]
+
+
+@pytest.mark.parametrize("refused, step, part", [
+    (1, "exposed", "no other network that leads there"),
+    (2, "port", "who holds port 4369 cannot be told here (Permission denied)")])
+def test_a_kernel_that_tells_nothing(patient, ours, refused, step, part):
+    """Its first netlink socket asks for the addresses, the second one for what listens."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
+             f"inject=socket:error=EACCES:when={refused}"]
+    with patient.epmd(ours), register(patient, b"a"):
+        found = patient.check("a", command=[*trace, os.path.abspath(OURS)], env=NO_LEAKS)
+        assert part in found["by"][step]["found"]
+        assert statuses(found, "epmd", "name") == ["ok", "ok"]
+        # Without the kernel, our own epmd says where it listens.
+        assert found["by"]["exposed"]["found"].startswith("listens on 0.0.0.0, ::")
+
+
+def test_a_kernel_that_tells_nothing_of_a_port_that_is_free(patient):
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
+             "inject=socket:error=EACCES:when=2"]
+    found = patient.check(command=[*trace, os.path.abspath(OURS)], env=NO_LEAKS)
+    assert (found["exit"], found["cause"]) == (1, "not_running")
+
+
+@pytest.mark.parametrize("reply", [b"\0\0\x11\x11name \x1b]0;x\x07\xff at port 1\n" * 3,
+                                   b"\0\0\x11\x11" + b"name " * 20000,
+                                   b"\0\0\x11\x11" + b"name x at port 99999999999999999999\n"],
+                         ids=["control", "long", "number"])
+def test_an_epmd_that_sends_rubbish(patient, reply):
+    """To every request, lookups included."""
+    with patient.server(reply, "0.0.0.0", PORT):
+        found = patient.check("a@host")
+        assert (found["exit"], found["cause"]) == (1, "not_epmd")
+        result = patient.run(os.path.abspath(OURS), "-check", "a@host")
+        assert not set(result.stdout) & {"\x1b", "\x07"}
+
+
+@pytest.mark.parametrize("name", ["\x1b[31m", "\u202e", "\xf6", '"\\'])
+def test_what_the_user_types_is_printed_safely(patient, name):
+    found = patient.check(f"{name}@{name}")
+    assert found["exit"] == 1
+    result = patient.run(os.path.abspath(OURS), "-check", f"{name}@{name}")
+    assert "\x1b" not in result.stdout and "@" in result.stdout.splitlines()[-1]
+
+
+def test_an_address_of_a_node(patient, ours):
+    """A host may be given by its address: nothing is resolved."""
+    with patient.epmd(ours), register(patient, b"a"):
+        found = patient.check(f"a@{ADDRESS}")
+        assert found["by"]["host"]["found"].startswith(f'"{ADDRESS}" is {ADDRESS}')
+        assert statuses(found, "host", "lookup", "name") == ["ok", "ok", "ok"]
