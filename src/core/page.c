@@ -47,6 +47,7 @@ static const char style[] =
     ".nodes tbody th{flex:1 1 65%;color:var(--ink);font-size:1rem}"
     ".nodes tbody .port{flex:0 0 auto;color:var(--ink);font-size:1rem}"
     ".nodes td{overflow-wrap:anywhere}"
+    ".nodes td[data-l=creation]{order:1}"
     ".nodes td[data-l]::before{content:attr(data-l) ' '}}";
 
 /* ---- text ---- */

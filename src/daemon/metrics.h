@@ -6,6 +6,9 @@
  * It can take nothing from nodes: its connections are few, their descriptors are set
  * aside, each serves one request and has a few seconds for it, and the oldest of them
  * gives way to the next. While nobody asks, nothing wakes it up.
+ *
+ * What libevent 2.1.12 does not survive is a failed allocation while it accepts: then the
+ * watcher has the nodes.
  */
 #ifndef EPMD_DAEMON_METRICS_H
 #define EPMD_DAEMON_METRICS_H

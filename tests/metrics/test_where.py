@@ -5,10 +5,13 @@ import socket
 
 import pytest
 
+from cli.servers import Fake
 from cli.test_systemd import ACTIVATE
-from harness import listening, wait_for
+from harness import free_port, listening, wait_for
 from metrics.observed import Observed, Reply, request
-from wire.protocol import NAMES, Node, exchange, names_reply, read_all, send
+from restart.passing import Watcher
+from wire.protocol import (NAMES, Node, connect, exchange, found, names_reply, port2, read_all,
+                           send)
 
 HOSTS = {"10.9.9.1": "10.9.9.2", "[fd99::1]": "fd99::2"}
 
@@ -77,3 +80,25 @@ def test_under_systemd_it_opens_its_own_socket(ours):
     with daemon:
         assert daemon.get("/healthz").body == b"ok\n"
         assert exchange(daemon, NAMES) == names_reply(daemon)
+
+
+def test_who_has_nodes_to_lose_goes_on_without(ours, tmp_path):
+    """Under a service manager each process binds the port anew, and it may be taken."""
+    port = free_port()
+    with Watcher(ours, str(tmp_path / "notify"), "-metrics", f"127.0.0.2:{port}") as manager:
+        server = manager.start()
+        with connect(port, "127.0.0.2") as sock, Node(server, b"kept"):
+            send(sock, request("/healthz"))
+            assert read_all(sock).endswith(b"ok\n")
+            manager.take_nodes(1)
+            manager.kill()
+            with Fake(b"", host="127.0.0.2", port=port):
+                server = manager.start()
+                assert exchange(server, port2(b"kept")) == found(b"kept")
+                server.wait_log(f"-metrics: cannot listen on 127.0.0.2 port {port}: "
+                                "Address already in use; there are no metrics")
+            server = manager.restart()
+            assert exchange(server, port2(b"kept")) == found(b"kept")
+            with connect(port, "127.0.0.2") as again:
+                send(again, request("/healthz"))
+                assert read_all(again).endswith(b"ok\n")
