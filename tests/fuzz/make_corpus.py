@@ -119,6 +119,8 @@ OPTIONS = {
     "times": words("-packet_timeout", "1", "-delay_accept", "2", "-delay_write", "86400"),
     "address": words("-address", "127.0.0.1,::1 192.0.2.1,,::ffff:10.0.0.1"),
     "address-any": words("-address", "0.0.0.0,::"),
+    "metrics": words("-metrics", "9568", "-metrics", "192.0.2.1:9568", "--metrics", "[::1]:1"),
+    "metrics-bad": words("-metrics", "::1:9568"),
     "address-bad": words("-address", "localhost"),
     "address-many": words("-address", ",".join(f"10.0.0.{i}" for i in range(65))),
     "names": words("-port", "5000", "-names"),
@@ -231,6 +233,16 @@ DISTRIBUTION = {
     "ssh": b"SSH-2.0-OpenSSH_9.2p1\r\n",
 }
 
+OVERVIEW = {
+    "plain": b"alice",
+    "markup": b"<b title=\"x\">a&amp;b</b>'</bdi>",
+    "label": b"a\"} 1\nepmd_nodes 9\\n\\",
+    "control": b"\x01\x1b[31m\x7f\xc2\x85\r\t",
+    "utf8": "\u202e\u017c\u00f3\u0142w \U0001f600".encode(),
+    "longest": "\U0010ffff".encode() * 255,
+    "escaped": b"&" * 255,
+}
+
 for target, inputs in {
     "distribution": DISTRIBUTION,
     "inventory": INVENTORY,
@@ -239,6 +251,7 @@ for target, inputs in {
     "options": OPTIONS,
     "address": ADDRESS,
     "networks": NETWORKS,
+    "overview": OVERVIEW,
 }.items():
     directory = CORPUS / target
     directory.mkdir(parents=True, exist_ok=True)
