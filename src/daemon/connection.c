@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,20 +17,19 @@
 #define EARLY_SAMPLE 16 /* every so many are tried, to see whether it pays again */
 
 static bool connection_read(struct connection *connection);
-static void connection_send_rest(struct connection *connection);
+static void connection_send_unsent(struct connection *connection);
 
 static struct connection *connection_of(struct session *session)
 {
     return (struct connection *)((char *)session - offsetof(struct connection, session));
 }
 
-static void connection_drop_rest(struct connection *connection)
+static void connection_drop_unsent(struct connection *connection)
 {
-    if (connection->rest) {
-        capacity_wait_less(&connection->server->capacity, connection->rest->counted);
-        listing_unref(connection->rest->listing);
-        free(connection->rest);
-        connection->rest = NULL;
+    if (connection->unsent) {
+        capacity_wait_less(&connection->server->capacity, connection->unsent->kept_len);
+        unsent_free(connection->unsent);
+        connection->unsent = NULL;
     }
 }
 
@@ -65,7 +63,7 @@ void connection_free(struct connection *connection, enum report_end end)
     capacity_remove(&server->capacity, connection);
     session_deinit(&connection->session, &server->sessions);
     connection_close(connection);
-    connection_drop_rest(connection);
+    connection_drop_unsent(connection);
     free(connection);
     server_check_drained(server);
 }
@@ -114,7 +112,7 @@ static void on_event(evutil_socket_t fd, short what, void *argument)
         break;
     case CONNECTION_REPLY_HELD_UP:
     case CONNECTION_REPLYING:
-        connection_send_rest(connection);
+        connection_send_unsent(connection);
         break;
     case CONNECTION_REGISTERED:
         connection_end_registration(connection);
@@ -190,39 +188,14 @@ static void connection_finish_reply(struct connection *connection)
 }
 
 /* Makes what is left of a reply outlive this call. Returns 0 or -ENOMEM. */
-static int connection_keep_rest(struct connection *connection, const uint8_t *at, size_t len,
-                                struct listing *listing)
+static int connection_keep_unsent(struct connection *connection, const uint8_t *at, size_t len,
+                                  struct listing *listing)
 {
-    struct connection_rest *rest = malloc(sizeof *rest + (listing ? 0 : len));
-    if (!rest) {
+    connection->unsent = unsent_new(at, len, listing);
+    if (!connection->unsent) {
         return -ENOMEM;
     }
-    *rest = (struct connection_rest){.counted = len, .at = at, .len = len};
-    if (listing) {
-        rest->listing = listing_ref(listing);
-    } else {
-        memcpy(rest->copy, at, len);
-        rest->at = rest->copy;
-    }
-    connection->rest = rest;
     capacity_wait_more(&connection->server->capacity, len);
-    return 0;
-}
-
-/* Sends what the socket takes now, and moves on in the bytes. Returns 0 when that was
- * all, or a negative errno: -EAGAIN when the peer has to read first. */
-static int send_some(int fd, const uint8_t **at, size_t *len)
-{
-    while (*len > 0) {
-        ssize_t n = write(fd, *at, *len);
-        if (n < 0 && errno != EINTR) {
-            return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-        }
-        if (n > 0) {
-            *at += n;
-            *len -= (size_t)n;
-        }
-    }
     return 0;
 }
 
@@ -241,11 +214,12 @@ static void connection_wait_to_send(struct connection *connection, unsigned dela
 }
 
 /* Goes on with a reply that had to wait. */
-static void connection_send_rest(struct connection *connection)
+static void connection_send_unsent(struct connection *connection)
 {
-    int status = send_some(connection->session.fd, &connection->rest->at, &connection->rest->len);
+    struct unsent *unsent = connection->unsent;
+    int status = unsent_send(connection->session.fd, &unsent->at, &unsent->len);
     if (status == 0) {
-        connection_drop_rest(connection);
+        connection_drop_unsent(connection);
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
         connection_free(connection, REPORT_END_BROKEN);
@@ -265,11 +239,11 @@ static void connection_reply(struct connection *connection, const struct session
     if (outcome->verdict == SESSION_SHUTDOWN) {
         server_obey_kill(connection->server);
     }
-    int status = delay_s > 0 ? -EAGAIN : send_some(connection->session.fd, &at, &len);
+    int status = delay_s > 0 ? -EAGAIN : unsent_send(connection->session.fd, &at, &len);
     if (status == 0) {
         connection_finish_reply(connection);
     } else if (status == -EAGAIN &&
-               connection_keep_rest(connection, at, len, outcome->listing) == 0) {
+               connection_keep_unsent(connection, at, len, outcome->listing) == 0) {
         connection_wait_to_send(connection, delay_s);
     } else {
         connection_free(connection, status == -EAGAIN ? REPORT_END_NO_MEMORY : REPORT_END_BROKEN);

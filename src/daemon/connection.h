@@ -17,6 +17,7 @@
 #include "daemon/capacity.h"
 #include "daemon/listener.h"
 #include "daemon/report.h"
+#include "daemon/unsent.h"
 
 struct server;
 
@@ -28,20 +29,11 @@ enum connection_state {
     CONNECTION_REGISTERED,    /* carries a node: bytes, or its end, unregister that */
 };
 
-/* What the peer has not taken yet of a reply. */
-struct connection_rest {
-    size_t counted;    /* by capacity */
-    const uint8_t *at; /* in the listing, or in `copy` */
-    size_t len;
-    struct listing *listing;
-    uint8_t copy[];
-};
-
 struct connection {
     struct session session; /* has the descriptor */
     struct server *server;
-    struct event event;           /* the one thing that is waited for */
-    struct connection_rest *rest; /* while a reply waits; else NULL */
+    struct event event;    /* the one thing that is waited for */
+    struct unsent *unsent; /* while a reply waits; else NULL */
     enum connection_state state;
     enum session_verdict after_reply; /* what comes when all of it is sent */
     bool stored;                      /* the watcher has a duplicate */
