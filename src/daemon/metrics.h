@@ -7,8 +7,8 @@
  * aside, each serves one request and has a few seconds for it, and the oldest of them
  * gives way to the next. While nobody asks, nothing wakes it up.
  *
- * What libevent 2.1.12 does not survive is a failed allocation while it accepts: then the
- * watcher has the nodes.
+ * Where memory runs out while libevent 2.1.12 takes a connection over, it crashes. So some
+ * is held ready, and nobody is accepted without.
  */
 #ifndef EPMD_DAEMON_METRICS_H
 #define EPMD_DAEMON_METRICS_H
@@ -38,6 +38,7 @@ struct metrics {
     int fd;                /* listens; owned */
     struct metrics_place places[METRICS_CONNECTIONS_MAX];
     size_t accepting; /* the place of the next connection; after it comes the oldest */
+    void *reserve;    /* memory for libevent to take it over with; NULL: none now */
 
     /* what pages tell */
     char host[256];     /* as it calls itself */
