@@ -71,7 +71,7 @@ static void write_nodes(FILE *out, const struct overview *overview)
     }
     write_family(out, since, "gauge", "When a node registered, in seconds since 1970.");
     for (node = registry->live, left = n_shown; left > 0; node = node->next, left--) {
-        write_node_value(out, since, node, (node->since_ms + overview->epoch_ms) / 1000);
+        write_node_value(out, since, node, (node->since_ms + overview->daemon->clock_ms) / 1000);
     }
 }
 
@@ -117,25 +117,25 @@ static void write_watcher(FILE *out, const struct overview *overview)
 {
     write_family(out, "epmd_watcher", "gauge",
                  "Who holds the registrations while the process is restarted.");
-    for (enum overview_watcher watcher = 0; watcher < OVERVIEW_WATCHERS; watcher++) {
-        fprintf(out, "epmd_watcher{kind=\"%s\"} %d\n", overview_watcher_name(watcher),
-                watcher == overview->watcher);
+    for (enum inventory_watcher watcher = 0; watcher < INVENTORY_WATCHERS; watcher++) {
+        fprintf(out, "epmd_watcher{kind=\"%s\"} %d\n", inventory_watcher_name(watcher),
+                watcher == overview->daemon->watcher);
     }
     write_gauge(out, "epmd_stored_registrations", "Registrations that the watcher holds.",
-                overview->n_stored);
+                overview->daemon->n_stored);
 }
 
 void exposition_write(FILE *out, const struct overview *overview)
 {
     write_family(out, "epmd_build_info", "gauge", "The version of epmd; always 1.");
-    fprintf(out, "epmd_build_info{version=\"%s\"} 1\n", overview->version);
+    fprintf(out, "epmd_build_info{version=\"%s\"} 1\n", overview->daemon->version);
     write_nodes(out, overview);
     write_requests(out, overview->counters);
     write_connections(out, overview);
     write_watcher(out, overview);
     write_seconds(out, "process_start_time_seconds", "gauge",
                   "When the process started, in seconds since 1970.",
-                  (overview->started_ms + overview->epoch_ms) * 1000);
+                  overview->daemon->started_ms * 1000);
     write_seconds(out, "process_cpu_seconds_total", "counter",
                   "Processor time that the process has used.", overview->cpu_us);
 }

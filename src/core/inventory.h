@@ -40,6 +40,7 @@ enum inventory_watcher {
     INVENTORY_NOBODY,
     INVENTORY_KEEPER,
     INVENTORY_MANAGER, /* the service manager */
+    INVENTORY_WATCHERS,
 };
 
 /* What an epmd tells of itself. */
@@ -59,8 +60,9 @@ struct inventory_daemon {
     char allow_names[NETWORKS_TEXT_SIZE];
     char allow_register[NETWORKS_TEXT_SIZE];
 
-    int64_t clock_ms; /* Unix time at 0 of the clock that counts the registry's times; it
-                         is not told, and 0 in what has been read */
+    /* Not told, and 0 in what has been read. */
+    int64_t clock_ms;    /* Unix time at 0 of the clock that counts the registry's times */
+    uint64_t generation; /* grows with every change of the above */
 };
 
 struct inventory_node {
@@ -74,6 +76,9 @@ struct inventory_reader {
     struct wire_reader wire;
     uint32_t n_left; /* nodes */
 };
+
+/* The word for a watcher: none, keeper, manager. */
+const char *inventory_watcher_name(enum inventory_watcher watcher);
 
 /* Makes the reply from what is registered now, newest first, and from `daemon`, but for
  * n_nodes. Returns NULL without memory; the caller owns one reference. */

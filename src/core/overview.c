@@ -20,13 +20,3 @@ size_t overview_count_shown(const struct overview *overview)
     }
     return n;
 }
-
-const char *overview_watcher_name(enum overview_watcher watcher)
-{
-    static const char *const names[OVERVIEW_WATCHERS] = {
-        [OVERVIEW_WATCHER_NONE] = "none",
-        [OVERVIEW_WATCHER_KEEPER] = "keeper",
-        [OVERVIEW_WATCHER_MANAGER] = "manager",
-    };
-    return names[watcher];
-}

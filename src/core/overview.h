@@ -13,40 +13,26 @@
 #include <stdint.h>
 
 #include "core/counters.h"
+#include "core/inventory.h"
 #include "core/registry.h"
 
 /* At the most so many nodes are shown, with so many bytes in all of their names. */
 #define OVERVIEW_NODES_MAX 1000
 #define OVERVIEW_NAMES_SIZE_MAX 65536
 
-enum overview_watcher {
-    OVERVIEW_WATCHER_NONE, /* registrations end with the process */
-    OVERVIEW_WATCHER_KEEPER,
-    OVERVIEW_WATCHER_MANAGER,
-    OVERVIEW_WATCHERS,
-};
-
-/* Times are a monotonic clock's, that of registry_node's since_ms. */
 struct overview {
-    const char *version;
     const char *host; /* as it calls itself */
-    uint16_t port;
     bool shows_names; /* else nodes are counted only */
-    enum overview_watcher watcher;
-    const struct registry *registry; /* the owners of live nodes are sessions */
+    const struct inventory_daemon *daemon;
+    const struct registry *registry;
     const struct counters *counters;
-    size_t n_stored; /* registrations that the watcher holds */
     size_t n_connections, max_connections;
     size_t n_waiting; /* bytes of replies that peers have yet to read */
-    int64_t now_ms, started_ms;
-    int64_t epoch_ms; /* what makes a time one since 1970 */
+    int64_t now_ms;   /* of the clock that counts the registry's times */
     int64_t cpu_us;   /* used by the process */
 };
 
 /* How many of the live nodes, from the newest on, are shown. */
 size_t overview_count_shown(const struct overview *overview);
-
-/* The word for a watcher. */
-const char *overview_watcher_name(enum overview_watcher watcher);
 
 #endif

@@ -132,15 +132,16 @@ static uint64_t sum_refusals(const struct counters *counters)
 
 static void write_watcher(FILE *out, const struct overview *overview)
 {
-    if (overview->watcher == OVERVIEW_WATCHER_NONE) {
+    if (overview->daemon->watcher == INVENTORY_NOBODY) {
         fputs("<div><dt>Watcher</dt><dd>none</dd><dd class=note>a restart loses all "
               "nodes</dd></div>\n",
               out);
         return;
     }
-    fprintf(
-        out, "<div><dt>Watcher</dt><dd>%s</dd><dd class=note>holds %zu of %zu nodes</dd></div>\n",
-        overview_watcher_name(overview->watcher), overview->n_stored, overview->registry->n_live);
+    fprintf(out,
+            "<div><dt>Watcher</dt><dd>%s</dd><dd class=note>holds %u of %zu nodes</dd></div>\n",
+            inventory_watcher_name(overview->daemon->watcher), overview->daemon->n_stored,
+            overview->registry->n_live);
 }
 
 static void write_tiles(FILE *out, const struct overview *overview)
@@ -263,9 +264,10 @@ static void write_head(FILE *out, const struct overview *overview)
     fputs(style, out);
     fputs("</style></head>\n<body><main>\n<h1><b>epmd</b> on ", out);
     write_escaped(out, overview->host);
-    fprintf(out, "</h1>\n<p>Port %u, up for ", overview->port);
-    write_duration(out, overview->now_ms - overview->started_ms);
-    fprintf(out, ", version %s</p>\n", overview->version);
+    fprintf(out, "</h1>\n<p>Port %u, up for ", overview->daemon->port);
+    write_duration(out,
+                   overview->now_ms + overview->daemon->clock_ms - overview->daemon->started_ms);
+    fprintf(out, ", version %s</p>\n", overview->daemon->version);
 }
 
 void page_write(FILE *out, const struct overview *overview)

@@ -140,14 +140,13 @@ static void serve_port(struct session_context *context, struct session_outcome *
 }
 
 /* Whether the last reply is still true; else it is dropped, for the next one. */
-static bool listing_is_true(struct session_listing *last, const struct registry *registry,
-                            bool changed)
+static bool listing_is_true(struct session_listing *last, uint64_t generation)
 {
-    if (last->listing && last->generation == registry->generation && !changed) {
+    if (last->listing && last->generation == generation) {
         return true;
     }
     listing_unref(last->listing);
-    *last = (struct session_listing){.generation = registry->generation};
+    *last = (struct session_listing){.generation = generation};
     return false;
 }
 
@@ -164,7 +163,7 @@ static void outcome_listing(struct session_outcome *outcome, struct listing *lis
 static void serve_listing(struct session_context *context, struct session_listing *last,
                           listing_maker *make, struct session_outcome *outcome)
 {
-    if (!listing_is_true(last, &context->registry, false)) {
+    if (!listing_is_true(last, context->registry.generation)) {
         last->listing = make(&context->registry, context->port);
     }
     outcome_listing(outcome, last->listing);
@@ -173,8 +172,10 @@ static void serve_listing(struct session_context *context, struct session_listin
 static void serve_info(struct session *session, struct session_context *context,
                        struct session_outcome *outcome)
 {
-    bool changed = context->hooks.describe(session, &context->self);
-    if (!listing_is_true(&context->info, &context->registry, changed)) {
+    context->hooks.describe(session, &context->self);
+    /* Both only grow, and so does their sum with each of them. */
+    uint64_t generation = context->registry.generation + context->self.generation;
+    if (!listing_is_true(&context->info, generation)) {
         context->info.listing = inventory_new(&context->registry, &context->self);
     }
     outcome_listing(outcome, context->info.listing);

@@ -43,12 +43,11 @@ struct session_hooks {
     /* Ends the connection of a registered session, and the session with it. */
     void (*end)(struct session *session);
 
-    /* Brings up to date what the daemon tells a session's peer of itself. Returns whether
-     * any of it has changed. */
-    bool (*describe)(struct session *session, struct inventory_daemon *self);
+    /* Brings up to date what the daemon tells a session's peer of itself. */
+    void (*describe)(struct session *session, struct inventory_daemon *self);
 };
 
-/* The last reply of its kind, good as long as the registry has that generation. */
+/* The last reply of its kind, good as long as what it tells of has that generation. */
 struct session_listing {
     struct listing *listing;
     uint64_t generation;

@@ -406,9 +406,9 @@ static void session_end(struct session *session)
     connection_free(connection_of(session), has_ended ? REPORT_END_HUNG_UP : REPORT_END_STOPPED);
 }
 
-static bool session_describe(struct session *session, struct inventory_daemon *self)
+static void session_describe(struct session *session, struct inventory_daemon *self)
 {
-    return description_update(self, connection_of(session)->server);
+    description_update(self, connection_of(session)->server);
 }
 
 const struct session_hooks connection_hooks = {

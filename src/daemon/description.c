@@ -38,13 +38,13 @@ void description_init(struct inventory_daemon *self, const struct server *server
     description_update(self, server);
 }
 
-bool description_update(struct inventory_daemon *self, const struct server *server)
+void description_update(struct inventory_daemon *self, const struct server *server)
 {
     enum inventory_watcher watcher = watcher_of(&server->store);
     uint32_t n_stored = watcher == INVENTORY_NOBODY ? 0 : (uint32_t)server->store.n_stored;
     int64_t clock_ms = clock_zero_ms();
     bool moved = llabs(clock_ms - self->clock_ms) > CLOCK_TOLERANCE_MS;
-    bool changed = moved || watcher != self->watcher || n_stored != self->n_stored;
+    self->generation += moved || watcher != self->watcher || n_stored != self->n_stored;
 
     self->watcher = watcher;
     self->n_stored = n_stored;
@@ -52,5 +52,4 @@ bool description_update(struct inventory_daemon *self, const struct server *serv
         self->clock_ms = clock_ms;
         self->started_ms = clock_ms + server->started_ms;
     }
-    return changed;
 }

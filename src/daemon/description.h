@@ -3,8 +3,6 @@
 #ifndef EPMD_DAEMON_DESCRIPTION_H
 #define EPMD_DAEMON_DESCRIPTION_H
 
-#include <stdbool.h>
-
 #include "core/inventory.h"
 
 struct server;
@@ -12,8 +10,8 @@ struct server;
 /* Describes a server that listens. */
 void description_init(struct inventory_daemon *self, const struct server *server);
 
-/* Brings up to date what may change while it serves. Returns whether anything has: of the
- * times, only what people would notice. */
-bool description_update(struct inventory_daemon *self, const struct server *server);
+/* Brings up to date what may change while it serves: of the times, only what people would
+ * notice. */
+void description_update(struct inventory_daemon *self, const struct server *server);
 
 #endif

@@ -13,7 +13,6 @@
 #include "daemon/listener.h"
 #include "daemon/pages.h"
 #include "daemon/server.h"
-#include "system/clock.h"
 #include "system/log.h"
 
 #define HEADERS_SIZE_MAX 8192 /* bytes; of the first line, too */
@@ -187,7 +186,7 @@ int metrics_open(struct metrics *metrics, struct server *server,
     if (server->options->metrics.port == 0) {
         return 0;
     }
-    *metrics = (struct metrics){.server = server, .started_ms = clock_now_ms()};
+    *metrics = (struct metrics){.server = server};
     gethostname(metrics->host, sizeof metrics->host - 1);
     metrics->fd = metrics_bind(metrics, inheritance);
     if (metrics->fd < 0) {

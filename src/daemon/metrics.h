@@ -41,9 +41,7 @@ struct metrics {
     void *reserve;    /* memory for libevent to take it over with; NULL: none now */
 
     /* what pages tell */
-    char host[256];     /* as it calls itself */
-    int64_t started_ms; /* when this process began to listen */
-    int64_t epoch_ms;   /* what makes a time of the monotonic clock one since 1970 */
+    char host[256]; /* as it calls itself */
 };
 
 /* Listens where the options say, if they do, on a socket that an earlier process has left

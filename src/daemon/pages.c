@@ -12,6 +12,7 @@
 
 #include "core/exposition.h"
 #include "core/page.h"
+#include "daemon/description.h"
 #include "daemon/listener.h"
 #include "daemon/server.h"
 #include "system/clock.h"
@@ -55,42 +56,19 @@ static bool may_list_names(const struct server *server, struct evhttp_request *r
                         peer.local, server->sessions.registry.n_live) == REFUSAL_NONE;
 }
 
-static enum overview_watcher watcher_of(const struct store *store)
-{
-    if (!store_is_open(store)) {
-        return OVERVIEW_WATCHER_NONE;
-    }
-    return store->keeper ? OVERVIEW_WATCHER_KEEPER : OVERVIEW_WATCHER_MANAGER;
-}
-
-/* A clock that is set moves all times; one that drifts is no reason to let them flicker. */
-static int64_t follow_epoch(struct metrics *metrics, int64_t now_ms)
-{
-    int64_t epoch_ms = clock_epoch_ms() - now_ms;
-    if (llabs(epoch_ms - metrics->epoch_ms) >= 1000) {
-        metrics->epoch_ms = epoch_ms;
-    }
-    return metrics->epoch_ms;
-}
-
 static struct overview look_around(struct server *server, struct evhttp_request *request)
 {
-    int64_t now_ms = clock_now_ms();
+    description_update(&server->sessions.self, server);
     return (struct overview){
-        .version = EPMD_VERSION,
         .host = server->metrics.host,
-        .port = server->options->port,
         .shows_names = may_list_names(server, request),
-        .watcher = watcher_of(&server->store),
+        .daemon = &server->sessions.self,
         .registry = &server->sessions.registry,
         .counters = &server->sessions.counters,
-        .n_stored = server->store.n_stored,
         .n_connections = server->capacity.n_connections,
         .max_connections = server->capacity.max_connections,
         .n_waiting = server->capacity.n_waiting,
-        .now_ms = now_ms,
-        .started_ms = server->metrics.started_ms,
-        .epoch_ms = follow_epoch(&server->metrics, now_ms),
+        .now_ms = clock_now_ms(),
         .cpu_us = clock_cpu_us(),
     };
 }

@@ -21,11 +21,6 @@ int64_t clock_zero_ms(void)
     return read_ms(CLOCK_REALTIME) - clock_now_ms();
 }
 
-int64_t clock_epoch_ms(void)
-{
-    return read_ms(CLOCK_REALTIME);
-}
-
 int64_t clock_cpu_us(void)
 {
     struct timespec used;

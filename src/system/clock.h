@@ -13,9 +13,6 @@ int64_t clock_now_ms(void);
  * somebody sets the time of day, and for as long as the machine sleeps. */
 int64_t clock_zero_ms(void);
 
-/* Milliseconds since 1970, as far as the host knows. */
-int64_t clock_epoch_ms(void);
-
 /* Microseconds of processor time that this process has used. */
 int64_t clock_cpu_us(void);
 

@@ -90,15 +90,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t seed[HASH_SEED_SIZE];
     static const struct counters counters;
+    static const struct inventory_daemon daemon;
     struct registry registry;
     struct registry_node *node;
     if (size > NAME_MAX_LEN || name_check(data, size) != REFUSAL_NONE) {
         return 0;
     }
     const struct protocol_node info = {.port = 4711, .name = data, .name_len = (uint16_t)size};
-    const struct overview overview = {.version = "",
-                                      .host = "",
+    const struct overview overview = {.host = "",
                                       .shows_names = true,
+                                      .daemon = &daemon,
                                       .registry = &registry,
                                       .counters = &counters};
     registry_init(&registry, 1, 1, seed);

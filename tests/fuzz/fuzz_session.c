@@ -65,12 +65,11 @@ static void end(struct session *session)
     connection_close(slot);
 }
 
-static bool describe(struct session *session, struct inventory_daemon *self)
+static void describe(struct session *session, struct inventory_daemon *self)
 {
     REQUIRE(session->local);
-    bool changed = self->n_stored != context.registry.n_live;
+    self->generation += self->n_stored != context.registry.n_live;
     self->n_stored = (uint32_t)context.registry.n_live;
-    return changed;
 }
 
 static void connection_open(size_t slot, bool local)

@@ -60,8 +60,8 @@ static void facts_are_values(void **state)
     struct overview overview = text_overview(&world);
     overview.n_connections = 7;
     overview.n_waiting = 8;
-    overview.n_stored = 9;
-    overview.watcher = OVERVIEW_WATCHER_KEEPER;
+    world.context.self.n_stored = 9;
+    world.context.self.watcher = INVENTORY_KEEPER;
     counters->requests[PROTOCOL_PORT2_REQ] = UINT64_MAX;
     counters->refusals[REFUSAL_NAME_TAKEN] = 3;
     counters->misses = 4;

@@ -81,8 +81,9 @@ static void durations_are_short(void **state)
                  {86399999, "up for 23 h 59 min,"},
                  {86400000, "up for 1 d 0 h,"}};
     struct overview overview = text_overview(&world);
+    int64_t started_ms = world.context.self.started_ms - world.context.self.clock_ms;
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        overview.now_ms = overview.started_ms + cases[i].ms;
+        overview.now_ms = started_ms + cases[i].ms;
         assert_shown(page(&overview), cases[i].text);
     }
 }
@@ -175,8 +176,8 @@ static void the_watcher_is_shown(void **state)
     (void)state;
     struct overview overview = text_overview(&world);
     assert_shown(page(&overview), "<dd>none</dd><dd class=note>a restart loses all nodes</dd>");
-    overview.watcher = OVERVIEW_WATCHER_MANAGER;
-    overview.n_stored = 3;
+    world.context.self.watcher = INVENTORY_MANAGER;
+    world.context.self.n_stored = 3;
     assert_shown(page(&overview), "<dd>manager</dd><dd class=note>holds 3 of 0 nodes</dd>");
 }
 

@@ -7,19 +7,20 @@
 
 #define STARTED_MS (WORLD_NOW_MS - 100000)
 
-struct overview text_overview(const struct world *world)
+struct overview text_overview(struct world *world)
 {
+    world->context.self = (struct inventory_daemon){.version = "1.2.3",
+                                                    .port = WORLD_PORT,
+                                                    .started_ms = 1000000,
+                                                    .clock_ms = 1000000 - STARTED_MS};
     return (struct overview){
-        .version = "1.2.3",
         .host = "host.example",
-        .port = WORLD_PORT,
         .shows_names = true,
+        .daemon = &world->context.self,
         .registry = &world->context.registry,
         .counters = &world->context.counters,
         .max_connections = 1001,
         .now_ms = WORLD_NOW_MS,
-        .started_ms = STARTED_MS,
-        .epoch_ms = 1000000 - STARTED_MS,
         .cpu_us = 1234567,
     };
 }

@@ -11,7 +11,7 @@
 
 /* An overview of a world in which nothing has happened yet, seen by who may list names.
  * It started 100 s ago, at second 1000 since 1970. */
-struct overview text_overview(const struct world *world);
+struct overview text_overview(struct world *world);
 
 /* Returns what `write` writes, until the next call. */
 const char *text_of(void (*write)(FILE *, const struct overview *),

@@ -22,12 +22,11 @@ static void end(struct session *session)
     client_close(client);
 }
 
-static bool describe(struct session *session, struct inventory_daemon *self)
+static void describe(struct session *session, struct inventory_daemon *self)
 {
     const struct client *client = (struct client *)(void *)session;
-    bool changed = self->n_stored != client->n_stored;
+    self->generation += self->n_stored != client->n_stored;
     self->n_stored = client->n_stored;
-    return changed;
 }
 
 void world_init(struct world *world)

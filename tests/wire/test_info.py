@@ -138,13 +138,14 @@ def test_what_a_keeper_has_is_told(ours):
 def test_a_keeper_that_is_gone_is_told(ours):
     with Kept(ours) as server, Node(server, b"a"):
         worker = server.worker()
-        assert info(server)[0]["watcher"] == KEEPER
+        program = f"/proc/{worker}/exe"
+        assert info(server)[0]["watcher"] == KEEPER and os.path.exists(program)
         os.kill(server.pid, 9)
         server.wait_log("the keeper has gone")
         daemon, nodes = info(server)
         assert (daemon["watcher"], daemon["stored"], len(nodes)) == (NOBODY, 0, 1)
         os.kill(worker, 15)
-        wait_for(lambda: not listening(worker), what="the end of the worker")
+        wait_for(lambda: not os.path.exists(program), what="the end of the worker")
 
 
 @contextlib.contextmanager
