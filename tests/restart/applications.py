@@ -147,13 +147,14 @@ class Application:
         return self.machine.show(property_, self.unit)
 
     def start(self):
-        """Return when it answers under its name."""
+        """Return when it is up and answers under its name: before, it can lose a SIGTERM."""
         self.machine.do("systemctl", "start", self.unit)
         self.await_answer()
 
     def await_answer(self):
         # A node that has only just registered can lose a call without a word.
-        wait_for(lambda: self._call("erlang node", "[]", limit_s=2).returncode == 0,
+        wait_for(lambda: "{started, started}" in
+                 self._call("init get_status", "[]", limit_s=2).stdout,
                  timeout=30, what=f"an answer of {self.node}")
 
     def stop(self):
