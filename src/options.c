@@ -202,11 +202,17 @@ static int set_option(const struct option *option, const char *word, const char 
     return 0;
 }
 
+/* All of an optional value is in brackets: "[NAME[@HOST]]", but not "[ADDR:]PORT". */
+static bool may_lack_value(const struct option *option)
+{
+    const char *value = option->value;
+    return !value || (value[0] == '[' && value[strlen(value) - 1] == ']');
+}
+
 /* The word that belongs to the option before it, or NULL. */
 static const char *find_value(const struct option *option, const char *next)
 {
-    bool optional = option->value && option->value[0] == '[';
-    bool missing = !option->value || !next || (optional && next[0] == '-');
+    bool missing = !option->value || !next || (may_lack_value(option) && next[0] == '-');
     return missing ? NULL : next;
 }
 
@@ -220,7 +226,7 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
             return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
         }
         const char *value = find_value(option, i + 1 < argc ? argv[i + 1] : NULL);
-        if (option->value && !value && option->value[0] != '[') {
+        if (!value && !may_lack_value(option)) {
             return value_fail(error, "%s: its %s is missing", word, option->value);
         }
         i += value != NULL;

@@ -9,9 +9,11 @@ import fcntl
 import glob
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
@@ -19,8 +21,6 @@ from harness import network_of, wait_for
 from restart import machine
 
 DEBS = machine.TREE + ".debs"
-# What the package depends on and the tree does not have; and what it stands beside.
-PACKAGES = ["libevent-core-2.1-7", "libsodium23", "erlang-base"]
 NEEDED = ["debootstrap", "unshare", "nsenter", "ip", "dpkg-buildpackage", "lintian"]
 
 # What every package's installation changes.
@@ -52,21 +52,21 @@ def entry(path):
     return what
 
 
-def debs(folder="base", packages=lambda: PACKAGES):
-    """The packages as files, by name; when they are missing, packages() says what to fetch."""
-    kept = f"{DEBS}/{folder}"
+def debs(*names):
+    """These packages as files, fetched where they are missing."""
     os.makedirs(DEBS, exist_ok=True)
-    with open(f"{kept}.lock", "w", encoding="ascii") as lock:
+    with open(f"{DEBS}/lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(kept):
-            shutil.rmtree(f"{kept}.partial", ignore_errors=True)
-            os.mkdir(f"{kept}.partial")
-            done = subprocess.run(["apt-get", "download", *packages()], cwd=f"{kept}.partial",
-                                  capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                pytest.skip(f"packages cannot be fetched: {done.stderr[-300:]}")
-            os.rename(f"{kept}.partial", kept)
-    return {os.path.basename(path).partition("_")[0]: path for path in glob.glob(f"{kept}/*.deb")}
+        missing = [name for name in names if not glob.glob(f"{DEBS}/{name}_*.deb")]
+        if missing:
+            with tempfile.TemporaryDirectory(dir=DEBS) as partial:
+                done = subprocess.run(["apt-get", "download", *missing], cwd=partial,
+                                      capture_output=True, text=True, check=False)
+                if done.returncode != 0:
+                    pytest.skip(f"packages cannot be fetched: {done.stderr[-300:]}")
+                for path in glob.glob(f"{partial}/*.deb"):
+                    shutil.move(path, DEBS)
+    return [glob.glob(f"{DEBS}/{name}_*.deb")[0] for name in names]
 
 
 class Chroot:
@@ -131,10 +131,10 @@ class Chroot:
         return said
 
     def needs(self, package):
-        """The packages that apt would install for this one."""
+        """The packages that apt would fetch for this one."""
         listed = self.do("apt-get", "install", "-y", "-qq", "--no-install-recommends",
-                         "--print-uris", package)
-        return [line.split()[1].partition("_")[0] for line in listed.splitlines()]
+                         "--print-uris", self._put(package))
+        return re.findall(r"^'http\S+ ([^_]+)_", listed, re.M)
 
     def dpkg(self, *words, fails=False):
         """What dpkg prints, which is to succeed, or to fail."""

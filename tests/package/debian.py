@@ -22,9 +22,15 @@ def build(directory, version=None):
         edit(f"{copy}/dist/debian/changelog", r"epmd \([^)]+\)", f"epmd ({version}-1)")
     done = subprocess.run(["./dev", "package"], cwd=copy, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + log_of(copy)
     assert all(line.startswith("dev: ") for line in done.stdout.splitlines()), done.stdout
     return copy
+
+
+def log_of(copy):
+    """The end of a build's log."""
+    with open(f"{copy}/build/package/build.log", encoding="utf-8", errors="replace") as log:
+        return log.read()[-2000:]
 
 
 def edit(path, pattern, replacement):

@@ -37,6 +37,15 @@ def files_below(directory):
             for at, _, names in os.walk(directory) for name in names}
 
 
+def content(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def version():
+    return re.search(r"version : '([^']+)'", content("meson.build"))[1]
+
+
 def set_up(source, build, *options):
     if not shutil.which("meson"):
         pytest.skip("meson is not installed")
@@ -50,9 +59,7 @@ def check_installed(staged, prefix):
     with open(os.path.join(below, "lib/systemd/system/epmd.service"), encoding="utf-8") as unit:
         started = re.findall(r"^Exec\w+=(\S+)", unit.read(), re.M)
     assert started == [f"{prefix}/bin/epmd"] * 2
-    with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as build:
-        version = re.search(r"version : '([^']+)'", build.read())[1]
-    assert run_epmd(os.path.join(below, "bin/epmd"), "-version").stdout == f"epmd {version}\n"
+    assert run_epmd(os.path.join(below, "bin/epmd"), "-version").stdout == f"epmd {version()}\n"
 
 
 def test_all_is_installed_below_the_prefix(tmp_path):
@@ -82,7 +89,11 @@ def test_release_builds_and_installs_all_of_it(tmp_path):
 
 
 def test_package_has_the_version_of_the_program():
-    with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as build:
-        version = re.search(r"version : '([^']+)'", build.read())[1]
-    with open(os.path.join(ROOT, "dist/debian/changelog"), encoding="utf-8") as changelog:
-        assert re.match(rf"epmd \({re.escape(version)}-\d+\) ", changelog.read())
+    assert re.match(rf"epmd \({re.escape(version())}-\d+\) ", content("dist/debian/changelog"))
+
+
+def test_package_is_built_from_the_libraries_that_dev_installs():
+    ours = re.search(r"^BUILD_PACKAGES='([^']+)'", content("dev"), re.M)[1].split()
+    libraries = {name for name in ours if name.endswith("-dev")} - {"libc6-dev"}
+    wanted = content("dist/debian/control").partition("Build-Depends:")[2].partition("\n\n")[0]
+    assert len(libraries) > 3 and libraries <= set(re.findall(r"[\w.+-]+", wanted))

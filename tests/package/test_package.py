@@ -58,12 +58,12 @@ def following(packages):
 
 
 @pytest.fixture
-def chroot(packages, tmp_path):
+def chroot(this, tmp_path):
     """A tree with erlang-base, and with what our package depends on."""
     tree = Chroot(tmp_path)
     try:
         tree.start()
-        tree.dpkg("-i", debs()["libevent-core-2.1-7"], debs()["libsodium23"])
+        tree.dpkg("-i", *debs(*tree.needs(this)))
         yield tree
     finally:
         tree.stop()
@@ -151,11 +151,11 @@ def test_upgrade_loses_no_node(chroot, this, following):
 
 
 def test_rabbitmq_uses_it_and_outlives_an_upgrade(chroot, this, following):
-    rabbitmq = debs("rabbitmq", lambda: chroot.needs("rabbitmq-server"))
+    rabbitmq = debs(*chroot.needs("rabbitmq-server"))
     chroot.install(this)
     # Nothing is started behind the test's back.
     chroot.do("sh", "-c", "echo 'exit 101' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d")
-    chroot.install(*rabbitmq.values())
+    chroot.install(*rabbitmq)
     chroot.do("rabbitmq-server", "-detached")
     with chroot.network():
         wait_for(lambda: b"rabbit" in names(chroot), timeout=60, what="rabbit registered")
@@ -235,11 +235,11 @@ def test_failed_removal_can_be_repeated(chroot, this, tmp_path_factory):
 
 
 def test_erlang_installed_later_is_taken_over(chroot, this):
-    chroot.dpkg("-i", debs()["erlang-base"])
+    chroot.dpkg("-i", *debs("erlang-base"))
     before = chroot.files()
     chroot.do("dpkg", "--purge", "erlang-base")
     chroot.install(this)
-    chroot.dpkg("-i", debs()["erlang-base"])
+    chroot.dpkg("-i", *debs("erlang-base"))
     in_use(chroot)
     start_node(chroot, "alpha")
     assert set(chroot.daemons()) == {"/usr/bin/epmd"}
@@ -250,22 +250,22 @@ def test_erlang_installed_later_is_taken_over(chroot, this):
 
 
 def test_erlang_reinstalled_changes_nothing(chroot, this):
-    chroot.dpkg("-i", debs()["erlang-base"])
+    chroot.dpkg("-i", *debs("erlang-base"))
     chroot.install(this)
     before = chroot.files()
-    chroot.dpkg("-i", debs()["erlang-base"])
+    chroot.dpkg("-i", *debs("erlang-base"))
     assert chroot.files() == before
     in_use(chroot)
 
 
 def test_another_erts_is_taken_over(chroot, this, tmp_path_factory):
     chroot.install(this)
-    upgrade = altered(debs()["erlang-base"], tmp_path_factory.mktemp("deb"), with_other_erts)
+    upgrade = altered(*debs("erlang-base"), tmp_path_factory.mktemp("deb"), with_other_erts)
     chroot.dpkg("-i", upgrade)
     assert glob.glob(chroot.path("/usr/lib/erlang/erts-*")) == [
         chroot.path(f"/usr/lib/erlang/{ERTS_NEXT}")]
     in_use(chroot)
-    chroot.dpkg("-i", debs()["erlang-base"])
+    chroot.dpkg("-i", *debs("erlang-base"))
     in_use(chroot)
     chroot.do("dpkg", "--purge", "epmd")
     assert chroot.do("dpkg", "--verify", "erlang-base") == ""
