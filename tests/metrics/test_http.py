@@ -4,6 +4,7 @@
 import os
 import random
 import signal
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from cli.test_sandbox import IS_ROOT, free_privileged_port, needs_root, status
 from harness import free_port, listening, run_epmd, wait_for
 from metrics.observed import Observed, ObservedKept, request
 from wire.protocol import (KILL, NAMES, Node, connect, exchange, found, frame, port2, read_all,
-                           send, settle, wait_registered)
+                           read_exactly, send, settle, wait_registered)
 
 STRANGE = ["<script>alert(1)</script>", "a&amp;b", "quo\"te's", "back\\slash", "new\nline",
            "\x01\x1b[31m\x7f\r\t", "\u202eright to left", "\u017c\u00f3\u0142w \U0001f600", "x" * 255,
@@ -100,6 +101,22 @@ def test_a_connection_serves_one_request(observed):
     assert (reply.code, reply.body) == (200, b"ok\n")
     old = observed.ask(b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     assert (old.headers.get_all("Connection"), old.body) == (["close"], b"ok\n")
+
+
+@pytest.mark.parametrize("line", [
+    "GET http://a/x HTTP/1.1", "GET http:// HTTP/1.1", "GET ? HTTP/1.1", "GET mailto:x HTTP/1.1", "OPTIONS * HTTP/1.1"])
+def test_what_a_proxy_is_asked_is_not_found(observed, line):
+    fields = "\r\nProxy-Connection: keep-alive\r\nHost: [::1\r\n\r\n"
+    began = time.monotonic()
+    assert observed.ask((line + fields).encode()).code == 404
+    assert time.monotonic() - began < 2  # the connection has not been kept until its deadline
+
+
+def test_there_is_nothing_to_connect_to(observed):
+    """libevent keeps such a connection, so that it falls to the deadline."""
+    with observed.connect() as sock:
+        send(sock, b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % observed.port)
+        assert read_exactly(sock, len(b"HTTP/1.1 404")) == b"HTTP/1.1 404"
 
 
 # ---- what is told ----
