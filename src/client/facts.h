@@ -28,7 +28,7 @@
 #define FACTS_LOOKUP_TIME_MS 6000 /* of these, until all lookups have to be done */
 #define FACTS_PROBE_MS 2000       /* for one address */
 
-#define FACTS_SOCKETS_MAX 512
+#define FACTS_SOCKETS_MAX 4096
 #define FACTS_INTERFACES_MAX 64
 #define FACTS_ADDRESSES_MAX 8
 #define FACTS_OTHERS_MAX 8

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What it means where this host's epmd listens. */
+#include <errno.h>
 #include <string.h>
 
 #include "client/judge.h"
@@ -10,6 +11,8 @@
     "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 127.0.0.0/8 "     \
     "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 198.18.0.0/15 ::1/128 fc00::/7 fe80::/10 " \
     "2001:db8::/32"
+#define LISTENERS_MAX 80 /* on one port; a daemon has fewer */
+
 #define LINK_LOCAL "fe80::/10"
 
 static bool is_in(const char *list, const struct address *address)
@@ -21,15 +24,16 @@ static bool is_in(const char *list, const struct address *address)
 }
 
 /* Where it listens: as the kernel says, or else as it says itself. */
-static size_t listeners_of(const struct facts *facts, struct facts_socket out[FACTS_SOCKETS_MAX])
+static size_t listeners_of(const struct facts *facts, struct facts_socket out[LISTENERS_MAX])
 {
     size_t n = 0;
-    for (size_t i = 0; i < facts->n_sockets; i++) {
+    for (size_t i = 0; i < facts->n_sockets && n < LISTENERS_MAX; i++) {
         if (facts->sockets[i].at.port == facts->port) {
             out[n++] = facts->sockets[i];
         }
     }
-    for (size_t i = 0; facts->sockets_status < 0 && i < facts->here.daemon.n_listeners; i++) {
+    bool told = n == 0;
+    for (size_t i = 0; told && i < facts->here.daemon.n_listeners && n < LISTENERS_MAX; i++) {
         out[n++] = (struct facts_socket){.at = facts->here.daemon.listeners[i]};
     }
     return n;
@@ -116,13 +120,13 @@ static bool say_addresses(const struct facts_socket *sockets, size_t n, struct f
 
 void judge_exposure(const struct facts *facts, struct findings *findings)
 {
-    static struct facts_socket sockets[FACTS_SOCKETS_MAX];
+    static struct facts_socket sockets[LISTENERS_MAX];
     size_t n = listeners_of(facts, sockets);
     findings_begin(findings, "exposed");
     if (n == 0) {
         findings_say(findings, "%s",
-                     facts->sockets_status < 0 ? "where it listens cannot be told here"
-                                               : "nothing listens");
+                     facts->here.status == -ECONNREFUSED ? "nothing listens"
+                                                         : "where it listens cannot be told here");
         findings_judge(findings, FINDINGS_SKIPPED, NULL);
         return;
     }

@@ -95,23 +95,9 @@ static void judge_nobody(const struct facts *facts, struct findings *findings)
     judge_fault(facts, findings, "not_running");
 }
 
-static void judge_port(const struct facts *facts, struct findings *findings)
+static void judge_holder(const struct facts *facts, struct findings *findings)
 {
-    findings_begin(findings, "port");
-    if (facts->sockets_status < 0) {
-        findings_say(findings, "who holds port %u cannot be told here (%s)", facts->port,
-                     strerror(-facts->sockets_status));
-        findings_judge(findings, FINDINGS_SKIPPED, NULL);
-        if (facts->here.status == -ECONNREFUSED) {
-            findings_say(findings, "; ");
-            judge_nobody(facts, findings);
-        }
-        return;
-    }
-    if (say_holders(facts, findings) == 0) {
-        judge_nobody(facts, findings);
-        return;
-    }
+    findings_judge(findings, FINDINGS_OK, NULL);
     if (facts->processes_status < 0) {
         findings_say(findings, "; which process that is cannot be told here (%s)",
                      strerror(-facts->processes_status));
@@ -122,17 +108,38 @@ static void judge_port(const struct facts *facts, struct findings *findings)
         findings_say(findings, "; but it does not listen on a loopback address");
         findings_cure(findings, "let it listen on 127.0.0.1 and ::1, too: nodes register there");
         judge_fault(facts, findings, "no_loopback");
-        return;
     }
-    findings_judge(findings, FINDINGS_OK, NULL);
+}
+
+static void judge_port(const struct facts *facts, struct findings *findings)
+{
+    findings_begin(findings, "port");
+    if (say_holders(facts, findings) > 0) {
+        judge_holder(facts, findings);
+    } else if (facts->here.status == -ECONNREFUSED) {
+        judge_nobody(facts, findings);
+    } else {
+        findings_say(findings, "something listens on port %u; what that is cannot be told here",
+                     facts->port);
+        if (facts->sockets_status < 0) {
+            findings_say(findings, " (%s)", strerror(-facts->sockets_status));
+        }
+        findings_judge(findings, FINDINGS_SKIPPED, NULL);
+    }
+}
+
+static void say_nodes(struct findings *findings, size_t n)
+{
+    findings_say(findings, "%zu node%s", n, n == 1 ? "" : "s");
 }
 
 static void say_ours(const struct inventory_daemon *daemon, struct findings *findings)
 {
     char since[NAMES_TIME_SIZE] = "";
     names_format_time(daemon->started_ms, false, "%Y-%m-%d %H:%M:%S", since);
-    findings_say(findings, "this epmd, version %s, process %u, serving since %s, with %u nodes",
-                 daemon->version, (unsigned)daemon->pid, since, (unsigned)daemon->n_nodes);
+    findings_say(findings, "this epmd, version %s, process %u, serving since %s, with ",
+                 daemon->version, (unsigned)daemon->pid, since);
+    say_nodes(findings, daemon->n_nodes);
 }
 
 static bool is_replaced(const struct facts *facts)
@@ -150,8 +157,8 @@ static void judge_answer(const struct facts *facts, struct findings *findings)
     const struct facts_epmd *here = &facts->here;
     findings_judge(findings, FINDINGS_OK, NULL);
     if (!here->ours) {
-        findings_say(findings, "a stock (or another) epmd answers, with %zu nodes",
-                     names_reply_count(&here->names));
+        findings_say(findings, "a stock (or another) epmd answers, with ");
+        say_nodes(findings, names_reply_count(&here->names));
         return;
     }
     say_ours(&here->daemon, findings);
@@ -244,9 +251,9 @@ static void judge_others(const struct facts *facts, struct findings *findings)
     }
     for (size_t i = 0; i < facts->n_others; i++) {
         const struct facts_epmd *other = &facts->others[i];
-        findings_say(findings, "%s%s epmd answers on port %u, with %zu nodes", i ? "; " : "",
-                     other->ours ? "another such" : "a stock (or another)", other->port,
-                     names_reply_count(&other->names));
+        findings_say(findings, "%s%s epmd answers on port %u, with ", i ? "; " : "",
+                     other->ours ? "another such" : "a stock (or another)", other->port);
+        say_nodes(findings, names_reply_count(&other->names));
     }
     if (variable != 0 && variable != facts->port) {
         findings_say(findings, "; ERL_EPMD_PORT is %u here, but this check is of port %u", variable,

@@ -56,9 +56,10 @@ static void judge_refusal(const struct facts *facts, uint16_t port, struct findi
         findings_judge(findings, FINDINGS_FAILED, "other_address");
         return;
     }
-    findings_cure(findings, "the registration is stale: whoever made it holds it, but no longer "
-                            "listens. \"epmd -names -l\" on that host shows whose it is: end that, "
-                            "and start the node anew");
+    findings_cure(findings,
+                  "the registration is stale: whoever made it holds it, but no longer "
+                  "listens. \"epmd -names -l\" on that host shows whose it is, with a stock "
+                  "epmd \"ss -tnp\" does: end that, and start the node anew");
     findings_judge(findings, FINDINGS_FAILED, "stale");
 }
 

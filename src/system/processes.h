@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #define PROCESSES_NAME_SIZE 32
-#define PROCESSES_PATH_SIZE 1024
+#define PROCESSES_PATH_SIZE 256 /* what is longer is cut */
 
 struct process {
     pid_t pid;

@@ -3,11 +3,14 @@
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import pty
 import re
+import shutil
 import struct
+import subprocess
 import termios
 
 import pytest
@@ -66,11 +69,11 @@ def test_a_node_that_is_well(patient, binary):
         assert by["handshake"] == 'a node answers: "ok"'
         if kind_of(binary) == "ours":
             version = run_epmd(binary, "-version").stdout.split()[1]
-            assert f"this epmd, version {version}" in by["epmd"] and "1 nodes" in by["epmd"]
+            assert f"this epmd, version {version}" in by["epmd"] and "with 1 node" in by["epmd"]
             assert "lookups any; names any; registrations local" in by["exposed"]
             assert "its keeper holds 1 of 1 registrations" in by["restart"]
         else:
-            assert by["epmd"] == "a stock (or another) epmd answers, with 1 nodes"
+            assert by["epmd"] == "a stock (or another) epmd answers, with 1 node"
             assert "lost when it ends" in by["restart"]
         assert daemon.exit_code() is None
         assert node.ask("node()") == "'a@host.example'"
@@ -92,6 +95,24 @@ def test_the_node_does_not_mind(patient, ours):
         assert "REPORT" not in node.output[len(output):], node.output
 
 
+def test_a_node_behind_tls(patient, ours, tmp_path):
+    need("erl")
+    need("openssl")
+    if not glob.glob("/usr/lib/erlang/lib/ssl-*"):
+        pytest.skip("Erlang's application ssl is not installed")
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=host", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    with patient.epmd(ours, "-keeper"), patient.node(
+            "-sname", "a", "-proto_dist", "inet_tls", "-ssl_dist_opt",
+            "server_certfile", certificate, "server_keyfile", key) as node:
+        found = patient.check("a")
+        well(found)
+        assert "it speaks TLS" in found["by"]["handshake"]["found"]
+        assert node.ask("nodes(connected)") == "[]"
+
+
 def test_a_host_without_a_name(patient, binary):
     with patient.epmd(binary, *keeping(binary)):
         nothing = ("name", "node", "handshake")
@@ -107,6 +128,17 @@ def test_an_epmd_without_a_keeper(patient, ours):
         well(found, "restart", skipped=("name", "node", "handshake"))
         assert "nothing watches over it" in found["by"]["restart"]["found"]
         assert "-keeper" in found["by"]["restart"]["cure"]
+
+
+def test_a_program_that_was_replaced(patient, ours, tmp_path):
+    program = shutil.copy(ours, tmp_path / "epmd")
+    with patient.epmd(program, "-keeper"):
+        os.remove(program)
+        found = patient.check()
+        well(found, "epmd", skipped=("name", "node", "handshake"))
+        assert found["by"]["epmd"]["cause"] == "old_program"
+        assert f"program {program}, replaced since" in found["by"]["port"]["found"]
+        assert "epmd -reload" in found["by"]["epmd"]["cure"]
 
 
 def test_a_node_of_another_host(ours):
@@ -151,7 +183,7 @@ def test_a_second_epmd(patient, binary, ours):
         found = patient.check()
         well(found, "others", skipped=("name", "node", "handshake"))
         kind = "another such" if kind_of(binary) == "ours" else "a stock (or another)"
-        assert f"{kind} epmd answers on port 5000, with 1 nodes" in found["by"]["others"]["found"]
+        assert f"{kind} epmd answers on port 5000, with 1 node" in found["by"]["others"]["found"]
         assert found["by"]["others"]["cause"] == "second_epmd"
         assert "ERL_EPMD_PORT" in found["by"]["others"]["cure"]
 

@@ -183,6 +183,23 @@ def test_the_other_host_cannot_be_reached(patient, ours):
         failed(patient.check("a@away"), "lookup", "unreachable")
 
 
+@pytest.mark.parametrize("reply, cause, part", [
+    (None, "silent", "accepts, but says nothing"),
+    (b"HTTP/1.0 400 Bad Request\r\n\r\n", "not_epmd", "answers, but not as an epmd")])
+def test_something_else_holds_the_port_of_the_other_host(couple, reply, cause, part):
+    here, there = couple
+    with there.server(reply, "10.9.9.2", PORT):
+        assert part in failed(here.check("a@there"), "lookup", cause)["found"]
+
+
+def test_the_port_of_a_node_cannot_be_reached(couple, ours):
+    here, there = couple
+    here.namespace.ip("rule add ipproto tcp dport 9100 to 10.9.9.2 prohibit")
+    with there.epmd(ours), register(there, b"a", port=9100):
+        step = failed(here.check("a@there"), "node", "unreachable")
+        assert "10.9.9.2 port 9100: Permission denied" in step["found"]
+
+
 def test_something_else_holds_the_port(patient):
     with patient.server(b"HTTP/1.0 400 Bad Request\r\n\r\n", "127.0.0.1", PORT):
         failed(patient.check("a"), "epmd", "not_epmd")
