@@ -277,9 +277,7 @@ def test_erlang_removed_takes_its_links_along(chroot, this):
     assert not os.path.exists(chroot.path("/usr/lib/erlang"))
     assert "erts" not in chroot.do("dpkg-divert", "--list")
     assert chroot.do("id", "-un", "epmd") == "epmd"
-    wanted = chroot.do("ls", "/etc/systemd/system/multi-user.target.wants",
-                       "/etc/systemd/system/sockets.target.wants").split()
-    assert {"epmd.service", "epmd.socket"} <= set(wanted)
+    assert os.path.lexists(chroot.path("/etc/systemd/system/sockets.target.wants/epmd.socket"))
     assert chroot.do("epmd", "-version").startswith("epmd 0.")
     chroot.do("dpkg", "--purge", "epmd")
     assert [path for path in chroot.files() if re.search(r"epmd|erlang", path)] == []
