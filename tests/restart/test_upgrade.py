@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package in a machine with a real systemd: what its scripts do to services.
+
+Always true here: the machine has booted with erlang-base's own epmd in service.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from harness import wait_for
+from package.chroot import Chroot, debs
+from package.debian import NEXT
+from package.test_package import following, packages, this  # noqa: F401, fixtures
+from restart import machine as container
+from restart.applications import Application, Layer, booted
+from wire.protocol import NAMES, Node, exchange, state, wait_registered
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes minutes: EPMD_LONG=1"),
+    pytest.mark.timeout(900)]  # making the tree and two packages takes its time
+
+
+@pytest.fixture
+def machine(tmp_path_factory):
+    container.require()
+    container.tree()
+    layer = Layer(tmp_path_factory.mktemp("layer"))
+    layer.add_application("a")
+    with booted(layer) as machine, machine.network():
+        yield machine
+
+
+def install(machine, *packages_):
+    """What dpkg prints."""
+    inside = []
+    for package in packages_:
+        inside.append(f"/tmp/{os.path.basename(package)}")
+        shutil.copy(package, f"/proc/{machine.pid}/root{inside[-1]}")
+    return machine.do("dpkg", "-i", *inside)
+
+
+def program(machine):
+    """What the service runs; the kernel tells if another file has taken its place."""
+    return machine.do("readlink", f"/proc/{machine.main_pid()}/exe")
+
+
+@pytest.fixture
+def libraries(this, tmp_path):  # noqa: F811
+    """The packages that ours depends on and that the machine does not have."""
+    tree = Chroot(tmp_path)
+    try:
+        tree.start()
+        return debs(*tree.needs(this))
+    finally:
+        tree.stop()
+
+
+def test_from_stock_to_ours_and_back(machine, libraries, this, following):  # noqa: F811
+    a = Application(machine, "a")
+    a.start()
+    stock = program(machine)
+    assert stock.startswith("/usr/lib/erlang/erts-")
+
+    said = install(machine, *libraries, this)
+    assert "registered with it: name a at port" in said
+    assert "To change over: systemctl restart epmd.service" in said
+    assert program(machine) == f"{stock}.stock", "the nodes that run have not been asked yet"
+
+    machine.do("systemctl", "restart", "epmd.service")
+    a.await_answer()
+    assert program(machine) == "/usr/bin/epmd"
+    assert machine.show("Type") == "notify"
+
+    with Node(machine, b"raw") as raw:
+        names, creation, pid = exchange(machine, NAMES), a.creation(), machine.main_pid()
+        assert "nodes stay registered" in install(machine, following)
+        wait_for(lambda: machine.main_pid() not in (0, pid), what="the next version")
+        assert exchange(machine, NAMES) == names
+        assert (a.creation(), state(raw.sock)) == (creation, "open")
+        assert program(machine) == "/usr/bin/epmd"
+        version = machine.do(f"/proc/{machine.main_pid()}/exe", "-version")
+        assert version == f"epmd {NEXT}"
+
+    machine.do("dpkg", "--remove", "epmd")
+    assert program(machine) == stock
+    a.await_answer()
+    wait_registered(machine, b"a")
