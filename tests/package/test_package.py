@@ -271,9 +271,11 @@ def test_another_erts_is_taken_over(chroot, this, tmp_path_factory):
     assert chroot.do("dpkg", "--verify", "erlang-base") == ""
 
 
-def test_erlang_removed_takes_its_links_along(chroot, this):
+@pytest.mark.parametrize("steps", [["--purge"], ["--remove", "--purge"]])
+def test_erlang_removed_takes_its_links_along(chroot, this, steps):
     chroot.install(this)
-    chroot.do("dpkg", "--purge", "erlang-base")
+    for step in steps:
+        chroot.do("dpkg", step, "erlang-base")
     assert not os.path.exists(chroot.path("/usr/lib/erlang"))
     assert "erts" not in chroot.do("dpkg-divert", "--list")
     assert chroot.do("id", "-un", "epmd") == "epmd"
