@@ -23,8 +23,8 @@ void judge_name(const struct facts *facts, struct findings *findings);
 void judge_node(const struct facts *facts, struct findings *findings);
 void judge_handshake(const struct facts *facts, struct findings *findings);
 
-/* Adds which of the others knows the target's name to what was found. Returns its port,
- * or 0 where none does. */
-uint16_t judge_other_port(const struct facts *facts, struct findings *findings);
+/* Adds which other epmd of this host knows the target's name, and the cure, where one does.
+ * Returns whether there is one. */
+bool judge_other_port(const struct facts *facts, struct findings *findings);
 
 #endif

@@ -78,12 +78,7 @@ static bool holder_is_hidden(const struct facts *facts)
 static void judge_nobody(const struct facts *facts, struct findings *findings)
 {
     findings_say(findings, "nothing listens on port %u of this host", facts->port);
-    uint16_t other = facts->is_here ? judge_other_port(facts, findings) : 0;
-    if (other != 0) {
-        findings_cure(findings,
-                      "let all nodes use the same port: start them without ERL_EPMD_PORT, or all "
-                      "with ERL_EPMD_PORT=%u",
-                      other);
+    if (judge_other_port(facts, findings)) {
         judge_fault(facts, findings, "other_port");
         return;
     }
@@ -228,17 +223,21 @@ static void judge_restart(const struct facts *facts, struct findings *findings)
     }
 }
 
-uint16_t judge_other_port(const struct facts *facts, struct findings *findings)
+bool judge_other_port(const struct facts *facts, struct findings *findings)
 {
-    for (size_t i = 0; i < facts->n_others; i++) {
+    for (size_t i = 0; facts->is_here && i < facts->n_others; i++) {
         const struct facts_epmd *other = &facts->others[i];
         if (facts->target.has_name && names_reply_has(&other->names, facts->target.name)) {
             findings_say(findings, "; the epmd on port %u of this host knows that name",
                          other->port);
-            return other->port;
+            findings_cure(findings,
+                          "let all nodes use the same port: start them without ERL_EPMD_PORT, or "
+                          "all with ERL_EPMD_PORT=%u",
+                          other->port);
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 static void judge_others(const struct facts *facts, struct findings *findings)

@@ -43,12 +43,7 @@ static void judge_unknown(const struct facts *facts, struct findings *findings)
 {
     say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
     findings_say(findings, " is not registered on port %u there", facts->port);
-    uint16_t other = facts->is_here ? judge_other_port(facts, findings) : 0;
-    if (other != 0) {
-        findings_cure(findings,
-                      "let all nodes use the same port: start them without ERL_EPMD_PORT, or all "
-                      "with ERL_EPMD_PORT=%u",
-                      other);
+    if (judge_other_port(facts, findings)) {
         findings_judge(findings, FINDINGS_FAILED, "other_port");
         return;
     }
