@@ -96,7 +96,8 @@ def test_prometheus_scrapes_it(busy, tmp_path):
         target = wait_for(lambda: (found := server.target()) and found["health"] != "unknown"
                           and found, timeout=30, what="a scrape")
         assert (target["health"], target["lastError"]) == ("up", "")
-        assert server.values("up") == {None: 1}
+        # A scrape is told of before it can be queried, and then all of it can.
+        wait_for(lambda: server.values("up") == {None: 1}, what="its samples")
         assert server.values("epmd_node_port") == dict.fromkeys(STRANGE, 4711)
         assert server.values("epmd_lookup_misses_total") == {None: 7}
         with Node(busy, b"late", port=1234):
