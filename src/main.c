@@ -12,6 +12,7 @@
 
 #include "client/check.h"
 #include "client/commands.h"
+#include "client/output.h"
 #include "daemon/lockdown.h"
 #include "daemon/server.h"
 #include "options.h"
@@ -200,10 +201,10 @@ int main(int argc, char *argv[])
         return run_daemon(&options, argv);
     case COMMAND_HELP:
         options_print_usage(stdout);
-        return EXIT_SUCCESS;
+        return output_finish() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     case COMMAND_VERSION:
         puts("epmd " EPMD_VERSION);
-        return EXIT_SUCCESS;
+        return output_finish() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     case COMMAND_CHECK:
         return check_run(&options);
     default:

@@ -11,6 +11,7 @@
 #include "client/facts.h"
 #include "client/findings.h"
 #include "client/judge.h"
+#include "client/output.h"
 #include "system/clock.h"
 
 #define TARGET_TEXT_SIZE (NAME_TEXT_SIZE + 1 + 4 * FACTS_HOST_SIZE)
@@ -60,20 +61,14 @@ static int print_findings(const struct findings *findings, bool json)
 {
     bool terminal = isatty(STDOUT_FILENO) == 1;
     const char *no_colour = getenv("NO_COLOR");
-    int status = 0;
-    if (json) {
-        status = findings_print_json(findings, stdout);
-    } else {
+    if (!json) {
         findings_print(findings, stdout, terminal && (!no_colour || !*no_colour),
                        terminal ? columns_of(STDOUT_FILENO) : 0);
+    } else if (findings_print_json(findings, stdout) < 0) {
+        fputs("epmd: out of memory\n", stderr);
+        return -ENOMEM;
     }
-    if (fflush(stdout) != 0) {
-        status = -errno;
-    }
-    if (status < 0) {
-        fprintf(stderr, "epmd: standard output: %s\n", strerror(-status));
-    }
-    return status;
+    return output_finish();
 }
 
 /* NAME@HOST, or the host alone, printable. */

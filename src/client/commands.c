@@ -10,6 +10,7 @@
 #include "client/exchange.h"
 #include "client/names.h"
 #include "client/names_reply.h"
+#include "client/output.h"
 #include "core/name.h"
 #include "core/protocol.h"
 #include "core/wire.h"
@@ -163,11 +164,7 @@ int commands_run(const struct options *options)
     }
     status = command->print(&reply);
     exchange_free(&reply);
-    if (fflush(stdout) != 0) {
-        perror("epmd: standard output");
-        return EXIT_FAILURE;
-    }
-    return status;
+    return output_finish() < 0 ? EXIT_FAILURE : status;
 }
 
 bool commands_is_epmd(const struct endpoint *endpoint)

@@ -31,7 +31,8 @@ int findings_print_json(const struct findings *findings, FILE *out)
     json_t *all =
         json_pack("{s:s, s:s, s:b, s:s?, s:o}", "epmd", EPMD_VERSION, "target", findings->target,
                   "ok", failure == NULL, "cause", failure ? failure->cause : NULL, "steps", steps);
-    if (!all || status < 0 || json_dumpf(all, out, JSON_INDENT(2)) < 0) {
+    bool dumped = all && (json_dumpf(all, out, JSON_INDENT(2)) == 0 || ferror(out) != 0);
+    if (!dumped) {
         status = -ENOMEM;
     }
     json_decref(all);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/output.h"
 #include "client/target.h"
 #include "core/listing.h"
 #include "core/wire.h"
@@ -235,11 +236,7 @@ static int names_tell(struct target *target, const struct options *options)
     if (status == -ENOMEM) {
         fputs("epmd: out of memory\n", stderr);
     }
-    if (status == 0 && fflush(stdout) != 0) {
-        perror("epmd: standard output");
-        status = -EIO;
-    }
-    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status < 0 || output_finish() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int names_run(const struct options *options)

@@ -310,8 +310,10 @@ def test_no_such_target(ours, words, part):
     assert result.stderr.startswith('epmd: -check "') and part in result.stderr
 
 
-def test_standard_output_that_is_full(patient, ours):
+@pytest.mark.parametrize("form", [[], ["-json"]], ids=["text", "json"])
+def test_standard_output_that_is_full(patient, ours, form):
+    target = "a" * 250 + "@" + "h" * 250
     with open("/dev/full", "wb") as full:
-        result = patient.run(os.path.abspath(ours), "-check", stdout=full)
+        result = patient.run(os.path.abspath(ours), *form, "-check", target, stdout=full)
     assert result.returncode == 1
     assert "epmd: standard output: No space left on device" in result.stderr

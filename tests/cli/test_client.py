@@ -2,6 +2,7 @@
 """What -names, -dump, -started, -kill and -stop print, and how they exit."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_names_longer_than_any_buffer_are_complete(binary, server):
     lines = "".join(f"name {name} at port 1\n" for name in reversed(names))
     assert ask(binary, server.port, "-names") == (0, running(server.port) + lines, "")
     assert len(nodes) == 200
+
+
+@pytest.mark.parametrize("lines", [0, 1000], ids=["short", "longer-than-any-buffer"])
+@pytest.mark.parametrize("command", ["-names", "-dump", "-help", "-version"])
+def test_output_that_cannot_be_written(ours, command, lines):
+    reply = b"\0\0\x11\x11" + b"name x at port 1\n" * lines
+    with Fake(reply) as server, open("/dev/full", "wb") as full:
+        result = subprocess.run([ours, "-port", str(server.port), command], stdout=full,
+                                stderr=subprocess.PIPE, check=False, timeout=20, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("epmd: standard output: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_started_is_silent(binary, server):
