@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* -names -json: the nodes for programs. What is not known is null. */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -64,7 +65,7 @@ static void set_number(struct members *members, const char *key, json_int_t valu
     set(members, key, known ? json_integer(value) : json_null());
 }
 
-static int add_node(json_t *array, const struct names_node *node)
+static json_t *new_node(const struct names_node *node)
 {
     struct members members = {.object = json_object()};
     const struct protocol_node *info = &node->node.info;
@@ -80,20 +81,11 @@ static int add_node(json_t *array, const struct names_node *node)
     set(&members, "since", all ? new_time(node->node.since_ms) : json_null());
     set(&members, "user", new_null_or_text(node->user));
     set(&members, "extra", fields ? new_hex(info->extra, info->extra_len) : json_null());
-    int status = json_array_append_new(array, members.object);
-    return members.failed ? -1 : status;
-}
-
-static json_t *new_nodes(const struct names *names)
-{
-    json_t *nodes = json_array();
-    for (size_t i = 0; i < names->n; i++) {
-        if (add_node(nodes, &names->nodes[i]) < 0) {
-            json_decref(nodes);
-            return NULL;
-        }
+    if (members.failed) {
+        json_decref(members.object);
+        return NULL;
     }
-    return nodes;
+    return members.object;
 }
 
 /* The one control character that JSON may hold as it is; a terminal should not see it. */
@@ -110,19 +102,26 @@ static int print_chunk(const char *chunk, size_t len, void *argument)
     return 0;
 }
 
+/* Prints a value, which it frees. Returns 0 or -ENOMEM, as for NULL. */
+static int print_value(json_t *value, FILE *out)
+{
+    int status =
+        value ? json_dump_callback(value, print_chunk, out, JSON_ENSURE_ASCII | JSON_ENCODE_ANY)
+              : -1;
+    json_decref(value);
+    return status < 0 ? -ENOMEM : 0;
+}
+
+/* One node at a time: all of them, as objects, would take a hundred times the reply. */
 int names_print_json(const struct names *names, FILE *out)
 {
-    struct members members = {.object = json_object()};
-    set_number(&members, "port", names->port, true);
-    set(&members, "version", new_null_or_text(names->version[0] ? names->version : NULL));
-    set(&members, "nodes", new_nodes(names));
-    int status = members.failed ? -1
-                                : json_dump_callback(members.object, print_chunk, out,
-                                                     JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    json_decref(members.object);
-    if (status < 0) {
-        return -ENOMEM;
+    fprintf(out, "{\n  \"port\": %" PRIu32 ",\n  \"version\": ", names->port);
+    int status = print_value(new_null_or_text(names->version[0] ? names->version : NULL), out);
+    fputs(",\n  \"nodes\": [", out);
+    for (size_t i = 0; status == 0 && i < names->n; i++) {
+        fputs(i ? ",\n    " : "\n    ", out);
+        status = print_value(new_node(&names->nodes[i]), out);
     }
-    putc('\n', out);
-    return 0;
+    fputs(names->n ? "\n  ]\n}\n" : "]\n}\n", out);
+    return status;
 }

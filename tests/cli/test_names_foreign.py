@@ -2,12 +2,15 @@
 """-names with options, when anything may answer: nothing of it crashes or reaches a terminal raw."""
 
 import contextlib
+import os
 import re
+import subprocess
 
 import pytest
 
 from cli.names import ask, parsed, read_table
 from cli.servers import Fake
+from harness import clean_env
 
 
 class Scripted(Fake):
@@ -54,16 +57,36 @@ def test_a_name_that_is_no_utf8_is_shown_in_hexadecimal(ours):
         assert read_table(ask(ours, fake.port, "-l")[1], 1)[0]["NAME"] == r"\xff\x1b"
 
 
+def inventory(n, since=0):
+    """A reply to INFO_REQ with so many nodes called a."""
+    fields = (0).to_bytes(16, "big") + b"\0\0" + b"\0\1M\0\0\6\0\5\0\1a\0\0"
+    body = since.to_bytes(8, "big", signed=True) + b"\0\0\0\4" + fields
+    daemon = b"\0\1" + bytes(14) + n.to_bytes(4, "big") + bytes(4) + bytes(8) + bytes(2)
+    return (b"i\1" + b"\1" + len(daemon).to_bytes(2, "big") + daemon
+            + n * (b"\2" + len(body).to_bytes(2, "big") + body))
+
+
+def memory_for(command, **environment):
+    """The most memory that a command has had, in KiB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_env(environment))
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    return usage.ru_maxrss
+
+
+def test_json_takes_little_more_memory_than_the_reply(ours):
+    """Whoever answers decides how many nodes there are."""
+    with Scripted(i=inventory(100000)) as fake:
+        used = [memory_for([ours, "-port", str(fake.port), "-names", form],
+                           ASAN_OPTIONS="quarantine_size_mb=1") for form in ("-l", "-json")]
+        assert used[1] < 1.5 * used[0], used
+
+
 @pytest.mark.parametrize("since, shown", [
     (0, "1970-01-01"), (-1000, "1969-12-31"), (2**63 - 1, None), (-2**63, None),
     (253402300799999, "9999-12-31"), (253402300800000, None)])
 def test_times_that_are_none_are_not_known(ours, since, shown):
-    fields = (0).to_bytes(16, "big") + b"\0\0" + b"\0\1M\0\0\6\0\5\0\1a\0\0"
-    body = since.to_bytes(8, "big", signed=True) + b"\0\0\0\4" + fields
-    daemon = b"\0\1" + bytes(14) + b"\0\0\0\1" + bytes(4) + bytes(8) + bytes(2)
-    inventory = (b"i\1" + b"\1" + len(daemon).to_bytes(2, "big") + daemon
-                 + b"\2" + len(body).to_bytes(2, "big") + body)
-    with Scripted(i=inventory) as fake:
+    with Scripted(i=inventory(1, since)) as fake:
         told = parsed(ours, fake.port, env={"TZ": "UTC"})["nodes"][0]["since"]
         row, = read_table(ask(ours, fake.port, "-l", env={"TZ": "UTC"})[1], 1)
         assert (told or "")[:10] == (shown or "")
