@@ -69,9 +69,17 @@ enum refusal name_check(const uint8_t *name, size_t len)
     return characters > NAME_MAX_CHARACTERS ? REFUSAL_NAME_TOO_LONG : REFUSAL_NONE;
 }
 
+/* What ends a line, or has the text around it read in another direction (Unicode, UAX #9). */
+static bool character_is_layout(uint32_t code)
+{
+    return code == 0x61c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 static bool character_is_plain(uint32_t code)
 {
-    return code >= 0x20 && code != '\\' && code != '"' && !(code >= 0x7f && code < 0xa0);
+    bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    return !is_control && code != '\\' && code != '"' && !character_is_layout(code);
 }
 
 void name_format(const uint8_t *name, size_t len, char *text, size_t size)

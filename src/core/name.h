@@ -23,7 +23,8 @@
 enum refusal name_check(const uint8_t *name, size_t len);
 
 /* Writes `name` as one word that is safe in a log line or on a terminal: control
- * characters, backslashes, quotes and whatever is not UTF-8 become \xNN. Needs room for
+ * characters, those that end a line or turn its direction round (U+2028, U+202E),
+ * backslashes, quotes and whatever is not UTF-8 become \xNN. Needs room for
  * three bytes more than the text, or else ends with "..."; always NUL-terminated.
  * `size` is at least 4. */
 void name_format(const uint8_t *name, size_t len, char *text, size_t size);
