@@ -29,7 +29,7 @@
 #define FACTS_PROBE_MS 2000       /* for one address */
 
 #define FACTS_SOCKETS_MAX 4096
-#define FACTS_INTERFACES_MAX 64
+#define FACTS_INTERFACES_MAX 1024
 #define FACTS_ADDRESSES_MAX 8
 #define FACTS_OTHERS_MAX 8
 #define FACTS_HOST_SIZE 256

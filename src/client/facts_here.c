@@ -17,7 +17,7 @@
 
 static void gather_interfaces(struct facts *facts)
 {
-    struct interfaces_address read[FACTS_INTERFACES_MAX];
+    static struct interfaces_address read[FACTS_INTERFACES_MAX];
     size_t n = 0;
     facts->interfaces_status = interfaces_read(read, FACTS_INTERFACES_MAX, &n);
     for (size_t i = 0; facts->interfaces_status == 0 && i < n; i++) {
@@ -36,7 +36,7 @@ static void gather_sockets(struct facts *facts)
 {
     static struct listeners_socket read[FACTS_SOCKETS_MAX];
     size_t n = 0;
-    facts->sockets_status = listeners_read(read, FACTS_SOCKETS_MAX, &n);
+    facts->sockets_status = listeners_read(facts->port, read, FACTS_SOCKETS_MAX, &n);
     for (size_t i = 0; facts->sockets_status == 0 && i < n; i++) {
         struct facts_socket *socket = &facts->sockets[facts->n_sockets++];
         sockaddr_to_endpoint((const struct sockaddr *)&read[i].at, &socket->at);

@@ -63,13 +63,13 @@ static void say_network(const struct facts_interface *interface, struct findings
 {
     struct address base = interface->network.base;
     unsigned bits = interface->network.prefix_bits;
-    char text[ADDRESS_TEXT_SIZE];
+    char text[ADDRESS_TEXT_SIZE], name[4 * INTERFACES_NAME_SIZE];
+    name_format((const uint8_t *)interface->name, strlen(interface->name), name, sizeof name);
     for (unsigned i = bits; i < 128; i++) {
         base.bytes[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
     }
     address_format(&base, text);
-    findings_say(findings, "%s/%u (%s)", text, address_is_ipv4(&base) ? bits - 96 : bits,
-                 interface->name);
+    findings_say(findings, "%s/%u (%s)", text, address_is_ipv4(&base) ? bits - 96 : bits, name);
 }
 
 /* Says from which networks it can be reached. Returns whether one of them is public. */

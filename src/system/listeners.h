@@ -15,9 +15,9 @@ struct listeners_socket {
     uint32_t inode;     /* the number by which /proc names it */
 };
 
-/* Reads the sockets that listen in this network namespace, at most `size` of them.
- * Returns 0 and how many there were in `*n`; or a negative errno: -ENOSYS where this
- * system has no way to tell. */
-int listeners_read(struct listeners_socket *out, size_t size, size_t *n);
+/* Reads the sockets that listen in this network namespace, at most `size` of them, and
+ * before all others those on port `first`. Returns 0 and how many were read in `*n`; or a
+ * negative errno: -ENOSYS where this system has no way to tell. */
+int listeners_read(uint16_t first, struct listeners_socket *out, size_t size, size_t *n);
 
 #endif

@@ -27,6 +27,8 @@ struct question {
 struct listeners_list {
     struct listeners_socket *sockets;
     size_t size, n;
+    uint16_t first;
+    bool takes_first; /* those on that port, or else all others */
 };
 
 static int listeners_ask(int fd, uint8_t family)
@@ -62,7 +64,8 @@ static bool takes_ipv4(const struct nlmsghdr *header, const struct inet_diag_msg
 static void list_add(struct listeners_list *list, const struct nlmsghdr *header)
 {
     const struct inet_diag_msg *told = NLMSG_DATA(header);
-    if (header->nlmsg_len < NLMSG_LENGTH(sizeof *told) || list->n == list->size) {
+    if (header->nlmsg_len < NLMSG_LENGTH(sizeof *told) || list->n == list->size ||
+        (ntohs(told->id.idiag_sport) == list->first) != list->takes_first) {
         return;
     }
     struct listeners_socket *socket = &list->sockets[list->n++];
@@ -111,17 +114,28 @@ static int listeners_read_family(int fd, uint8_t family, struct listeners_list *
     return status < 0 ? status : 0;
 }
 
-int listeners_read(struct listeners_socket *out, size_t size, size_t *n)
+/* The kernel tells them in no order: whatever there is no room for must not be the first. */
+static int list_fill(int fd, struct listeners_list *list)
 {
-    struct listeners_list list = {.sockets = out, .size = size};
+    static const uint8_t families[] = {AF_INET, AF_INET6};
+    int status = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        list->takes_first = pass == 0;
+        for (size_t i = 0; status == 0 && i < sizeof families; i++) {
+            status = listeners_read_family(fd, families[i], list);
+        }
+    }
+    return status;
+}
+
+int listeners_read(uint16_t first, struct listeners_socket *out, size_t size, size_t *n)
+{
+    struct listeners_list list = {.sockets = out, .size = size, .first = first};
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (fd < 0) {
         return -errno;
     }
-    int status = listeners_read_family(fd, AF_INET, &list);
-    if (status == 0) {
-        status = listeners_read_family(fd, AF_INET6, &list);
-    }
+    int status = list_fill(fd, &list);
     close(fd);
     *n = list.n;
     return status;

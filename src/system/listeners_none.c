@@ -4,8 +4,9 @@
 
 #include "system/listeners.h"
 
-int listeners_read(struct listeners_socket *out, size_t size, size_t *n)
+int listeners_read(uint16_t first, struct listeners_socket *out, size_t size, size_t *n)
 {
+    (void)first;
     (void)out;
     (void)size;
     (void)n;

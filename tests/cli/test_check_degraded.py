@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A doctor who may not see everything says so, and goes on."""
 
+import contextlib
 import os
+import resource
 import shutil
+import socket
 
 import pytest
 
@@ -58,6 +61,42 @@ def test_no_process_that_can_be_seen(patient, binary):
         assert found["exit"] == 0
         assert found["by"]["port"]["found"] == (
             "held by a process of user root; which process that is cannot be seen from here")
+
+
+@contextlib.contextmanager
+def many_listeners(namespace, n):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] < n + 200:
+        pytest.skip(f"not as many descriptors are to be had: {before[1]}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n + 200, before[1]))
+    try:
+        with contextlib.ExitStack() as held, namespace.entered():
+            for _ in range(n):
+                held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_more_listeners_than_there_is_room_for(patient, binary):
+    """A host of many nodes: of all of them, epmd's own must not be the one left out."""
+    with patient.epmd(binary), many_listeners(patient.namespace, 4500):
+        found = patient.check("@host")
+        assert statuses(found, "port", "exposed") == ["ok", "ok"]
+        assert found["exit"] == 0
+
+
+def test_many_networks(patient, ours):
+    """As a host of containers has; some of their names may be odd."""
+    patient.namespace.ip(*(f"addr add 10.8.{i}.1/24 dev eth0" for i in range(80)),
+                         "addr add 8.8.4.4/24 dev eth0", "link set cable down",
+                         "link set cable name \x1b\udcff", "link set \x1b\udcff up",
+                         "addr add 10.7.7.7/24 dev \x1b\udcff")
+    with patient.epmd(ours):
+        found = patient.check("@8.8.4.4")
+        assert found["by"]["host"]["found"].endswith(": this host")
+        assert found["by"]["exposed"]["cause"] == "exposed"
+        assert r"10.7.7.0/24 (\x1b\xff)" in found["by"]["exposed"]["found"]
 
 
 def test_no_ipv6(patient, binary):
