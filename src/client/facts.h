@@ -48,7 +48,7 @@ struct facts_socket { /* it listens on this host */
     struct endpoint at;
     bool both_families;
     uint32_t inode;
-    char user[FACTS_USER_SIZE];
+    char user[FACTS_USER_SIZE]; /* printable */
     struct process process; /* its pid is 0 where that cannot be told */
 };
 

@@ -39,10 +39,12 @@ static void gather_sockets(struct facts *facts)
     facts->sockets_status = listeners_read(facts->port, read, FACTS_SOCKETS_MAX, &n);
     for (size_t i = 0; facts->sockets_status == 0 && i < n; i++) {
         struct facts_socket *socket = &facts->sockets[facts->n_sockets++];
+        char user[FACTS_USER_SIZE];
         sockaddr_to_endpoint((const struct sockaddr *)&read[i].at, &socket->at);
         socket->both_families = read[i].both_families;
         socket->inode = read[i].inode;
-        user_format(read[i].uid, socket->user, sizeof socket->user);
+        user_format(read[i].uid, user, sizeof user);
+        name_format((const uint8_t *)user, strlen(user), socket->user, sizeof socket->user);
     }
 }
 

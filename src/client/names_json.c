@@ -7,18 +7,13 @@
 
 #include "client/names.h"
 
-static json_t *new_null_or_text(const char *text)
-{
-    return text ? json_string(text) : json_null();
-}
-
 /* A name as it is; or, where it is no UTF-8, as the other listings show it. */
-static json_t *new_name(const struct protocol_node *info)
+static json_t *new_name(const void *bytes, size_t len)
 {
-    json_t *name = json_stringn((const char *)info->name, info->name_len);
+    json_t *name = json_stringn(bytes, len);
     if (!name) {
         char text[NAME_TEXT_SIZE];
-        name_format(info->name, info->name_len, text, sizeof text);
+        name_format(bytes, len, text, sizeof text);
         name = json_string(text);
     }
     return name;
@@ -46,7 +41,7 @@ static json_t *new_time(int64_t unix_ms)
 {
     char text[NAMES_TIME_SIZE];
     bool known = names_format_time(unix_ms, true, "%Y-%m-%dT%H:%M:%SZ", text);
-    return new_null_or_text(known ? text : NULL);
+    return known ? json_string(text) : json_null();
 }
 
 /* An object under construction; memory may run out at any member. */
@@ -70,7 +65,7 @@ static json_t *new_node(const struct names_node *node)
     struct members members = {.object = json_object()};
     const struct protocol_node *info = &node->node.info;
     bool fields = node->known >= NAMES_FIELDS, all = node->known >= NAMES_ALL;
-    set(&members, "name", new_name(info));
+    set(&members, "name", new_name(info->name, info->name_len));
     set_number(&members, "port", info->port, true);
     set_number(&members, "type", info->type, fields);
     set_number(&members, "protocol", info->protocol, fields);
@@ -79,7 +74,7 @@ static json_t *new_node(const struct names_node *node)
     set_number(&members, "creation", node->node.creation, all);
     set(&members, "peer", all ? new_peer(&node->node.peer) : json_null());
     set(&members, "since", all ? new_time(node->node.since_ms) : json_null());
-    set(&members, "user", new_null_or_text(node->user));
+    set(&members, "user", node->user ? new_name(node->user, strlen(node->user)) : json_null());
     set(&members, "extra", fields ? new_hex(info->extra, info->extra_len) : json_null());
     if (members.failed) {
         json_decref(members.object);
@@ -116,7 +111,7 @@ static int print_value(json_t *value, FILE *out)
 int names_print_json(const struct names *names, FILE *out)
 {
     fprintf(out, "{\n  \"port\": %" PRIu32 ",\n  \"version\": ", names->port);
-    int status = print_value(new_null_or_text(names->version[0] ? names->version : NULL), out);
+    int status = print_value(names->version[0] ? json_string(names->version) : json_null(), out);
     fputs(",\n  \"nodes\": [", out);
     for (size_t i = 0; status == 0 && i < names->n; i++) {
         fputs(i ? ",\n    " : "\n    ", out);

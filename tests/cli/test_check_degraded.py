@@ -2,6 +2,7 @@
 """A doctor who may not see everything says so, and goes on."""
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -150,6 +151,17 @@ def test_a_kernel_that_tells_nothing_of_a_port_that_is_free(patient):
              "inject=socket:error=EACCES:when=2"]
     found = patient.check(command=[*trace, os.path.abspath(OURS)], env=NO_LEAKS)
     assert (found["exit"], found["cause"]) == (1, "not_running")
+
+
+def test_users_whose_names_are_odd(patient, ours):
+    """As an old directory in Latin-1 has them."""
+    odd = "printf 'j\\374rg\\033:x:0:0::/:/bin/sh\n' >passwd; mount --bind passwd /etc/passwd"
+    prepare = f"cd {patient.folder}; {odd}"
+    with patient.epmd(ours), register(patient, b"a"):
+        found = patient.check("@host", prepare=prepare)
+        assert r"socket of user j\xfcrg\x1b," in found["by"]["port"]["found"]
+        result = patient.run(os.path.abspath(OURS), "-names", "-json", prepare=prepare)
+        assert json.loads(result.stdout)["nodes"][0]["user"] == r"j\xfcrg\x1b"
 
 
 @pytest.mark.parametrize("reply", [b"\0\0\x11\x11name \x1b]0;x\x07\xff at port 1\n" * 3,
