@@ -111,10 +111,10 @@ int check_run(const struct options *options)
     if (!options->check_target || read_target(options->check_target, &facts->target) == 0) {
         facts->deadline_ms = clock_now_ms() + FACTS_TIME_MS;
         facts_gather_here(facts);
-        facts_gather_others(facts);
         facts_gather_host(facts);
         facts_gather_lookups(facts);
         facts_gather_knocks(facts);
+        facts_gather_others(facts);
         status = report(facts, options->json);
     }
     facts_deinit(facts);

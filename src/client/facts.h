@@ -115,12 +115,13 @@ struct facts {
 };
 
 /* Each finds out a part; they have to be called in this order, and `facts` has to be zeroed
- * but for target and ports. */
+ * but for target and ports. The others, which matter least, get what time is left: anybody
+ * may have processes called epmd that do not answer. */
 void facts_gather_here(struct facts *facts);
-void facts_gather_others(struct facts *facts);
 void facts_gather_host(struct facts *facts);
 void facts_gather_lookups(struct facts *facts);
 void facts_gather_knocks(struct facts *facts);
+void facts_gather_others(struct facts *facts);
 
 /* How long the next question may take, in milliseconds; 0 when the time is up. */
 int facts_time_left(const struct facts *facts, int64_t until_ms);

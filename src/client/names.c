@@ -13,8 +13,6 @@
 #include "core/wire.h"
 #include "system/clock.h"
 
-#define LISTING_HEADER 4 /* epmd's port */
-
 /* What all lookups may take together: a network can make thousands of them slow. */
 #define LOOKUPS_PATIENCE_MS 10000
 

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 
 import pytest
@@ -151,6 +152,21 @@ def test_a_kernel_that_tells_nothing_of_a_port_that_is_free(patient):
              "inject=socket:error=EACCES:when=2"]
     found = patient.check(command=[*trace, os.path.abspath(OURS)], env=NO_LEAKS)
     assert (found["exit"], found["cause"]) == (1, "not_running")
+
+
+def test_other_epmds_that_hang(patient, ours):
+    """However many there are, the one that is asked for has its time."""
+    with contextlib.ExitStack() as held:
+        for port in range(5000, 5004):
+            other = held.enter_context(patient.epmd(ours, port=port))
+            os.kill(other.pid, signal.SIGSTOP)
+            held.callback(os.kill, other.pid, signal.SIGCONT)
+        held.enter_context(patient.epmd(ours))
+        held.enter_context(patient.server(b"\0\3sok", ADDRESS, 9100))
+        held.enter_context(register(patient, b"a", port=9100))
+        found = patient.check("a@host")
+        assert statuses(found, "lookup", "name", "node", "handshake") == ["ok"] * 4
+        assert found["exit"] == 0
 
 
 def test_users_whose_names_are_odd(patient, ours):
