@@ -110,7 +110,7 @@ def swallow(namespace, port):
     nobody = "10.9.9.77"
     namespace.ip(f"neigh replace {nobody} lladdr 02:00:00:00:00:77 dev cable",
                  f"route replace 10.9.9.2/32 via {nobody} dev cable table {port}",
-                 f"rule add ipproto tcp dport {port} to 10.9.9.2 lookup {port}")
+                 f"rule add ipproto 6 dport {port} to 10.9.9.2 lookup {port}")
 
 
 class At:

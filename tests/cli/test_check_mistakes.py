@@ -194,7 +194,7 @@ def test_something_else_holds_the_port_of_the_other_host(couple, reply, cause, p
 
 def test_the_port_of_a_node_cannot_be_reached(couple, ours):
     here, there = couple
-    here.namespace.ip("rule add ipproto tcp dport 9100 to 10.9.9.2 prohibit")
+    here.namespace.ip("rule add ipproto 6 dport 9100 to 10.9.9.2 prohibit")
     with there.epmd(ours), register(there, b"a", port=9100):
         step = failed(here.check("a@there"), "node", "unreachable")
         assert "10.9.9.2 port 9100: Permission denied" in step["found"]
