@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What it means where this host's epmd listens. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -11,9 +12,11 @@
     "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 127.0.0.0/8 "     \
     "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 198.18.0.0/15 ::1/128 fc00::/7 fe80::/10 " \
     "2001:db8::/32"
-#define LISTENERS_MAX 80 /* on one port; a daemon has fewer */
-
 #define LINK_LOCAL "fe80::/10"
+
+#define LISTENERS_MAX 128 /* on the one port */
+
+static_assert(INVENTORY_LISTENERS_MAX <= LISTENERS_MAX, "no room for what it says itself");
 
 static bool is_in(const char *list, const struct address *address)
 {
