@@ -131,7 +131,7 @@ static size_t write_request(const struct command *command, const struct options 
 static int report_failure(const struct command *command, int error)
 {
     bool silent = command->silent;
-    if (error == -ETIMEDOUT) {
+    if (error == -ETIMEDOUT || error == -EMSGSIZE) {
         return silent ? EXIT_FAILURE : print_no_response();
     }
     if (!silent) {

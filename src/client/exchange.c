@@ -20,7 +20,10 @@ static int reply_grow(struct exchange_reply *reply, size_t *size)
         return 0;
     }
     size_t larger = *size ? *size * 2 : REPLY_SIZE_FIRST;
-    uint8_t *bytes = larger <= REPLY_SIZE_MAX ? realloc(reply->bytes, larger) : NULL;
+    if (larger > REPLY_SIZE_MAX) {
+        return -EMSGSIZE;
+    }
+    uint8_t *bytes = realloc(reply->bytes, larger);
     if (!bytes) {
         return -ENOMEM;
     }
@@ -95,7 +98,7 @@ int exchange_with_local(uint16_t port, const void *request, size_t len, int time
         struct endpoint to = {.port = port};
         address_parse(loopbacks[i], &to.address);
         status = exchange_with(&to, request, len, timeout_ms, reply);
-        if (status == 0 || status == -ETIMEDOUT) {
+        if (status == 0 || status == -ETIMEDOUT || status == -EMSGSIZE) {
             break;
         }
     }

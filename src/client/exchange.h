@@ -25,7 +25,8 @@ struct exchange_reply {
 /* Sends the `len` bytes of `request`, a tag and what belongs to it, to the epmd on
  * `to`, and reads until it closes. Returns 0, and a reply that the caller gives to
  * exchange_free(); or a negative errno: -ECONNREFUSED where nobody listens, -ETIMEDOUT
- * where the connection is not closed within `timeout_ms`. */
+ * where the connection is not closed within `timeout_ms`, -EMSGSIZE where the reply is
+ * longer than any epmd's. */
 int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
                   struct exchange_reply *reply);
 

@@ -59,6 +59,9 @@ void facts_ask_epmd(struct facts *facts, uint16_t port, struct facts_epmd *out)
 {
     *out = (struct facts_epmd){.port = port};
     out->status = ask(facts, port, PROTOCOL_NAMES_REQ, &out->names);
+    if (out->status == -EMSGSIZE) {
+        out->status = -EPROTO;
+    }
     if (out->status == 0 && !names_reply_is_one(&out->names)) {
         exchange_free(&out->names);
         out->status = -EPROTO;

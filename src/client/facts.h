@@ -49,7 +49,7 @@ struct facts_socket { /* it listens on this host */
     bool both_families;
     uint32_t inode;
     char user[FACTS_USER_SIZE]; /* printable */
-    struct process process; /* its pid is 0 where that cannot be told */
+    struct process process;     /* its pid is 0 where that cannot be told */
 };
 
 struct facts_interface {

@@ -99,6 +99,8 @@ static const char *error_text(int error)
         return "timed out: it did not answer";
     case -ENODATA:
         return "closed without an answer: it may not list names for this host, or is no epmd";
+    case -EMSGSIZE:
+        return "its answer has no end: it is no epmd";
     default:
         return strerror(-error);
     }
@@ -109,7 +111,7 @@ static void report_local(const struct target *target)
     bool listens = false;
     for (size_t i = 0; i < target->n; i++) {
         int error = target->addresses[i].error;
-        listens |= error == 0 || error == -ETIMEDOUT || error == -ENODATA;
+        listens |= error == 0 || error == -ETIMEDOUT || error == -ENODATA || error == -EMSGSIZE;
     }
     fputs(listens ? "epmd: no response from local epmd\n" : "epmd: Cannot connect to local epmd\n",
           stderr);
