@@ -3,9 +3,10 @@
  * The HTTP server that -metrics asks for: its listening socket and its connections, on
  * libevent's own HTTP. What it answers is in pages.h.
  *
- * It can take nothing from nodes: its connections are few, their descriptors are set
- * aside, each serves one request and has a few seconds for it, and the oldest of them
- * gives way to the next. While nobody asks, nothing wakes it up.
+ * It can take no descriptor and little memory from nodes: its connections are few, their
+ * descriptors are set aside, each serves one request and has a few seconds for it, and the
+ * oldest of them gives way to the next. The time to make a page, up to some milliseconds,
+ * is everybody's. While nobody asks, nothing wakes it up.
  *
  * Where memory runs out while libevent 2.1.12 takes a connection over, it crashes. So some
  * is held ready, and nobody is accepted without.
