@@ -30,7 +30,8 @@
 
 #define FACTS_SOCKETS_MAX 4096
 #define FACTS_INTERFACES_MAX 1024
-#define FACTS_ADDRESSES_MAX 8
+#define FACTS_FAMILY_MAX 8 /* addresses of a host, of either family */
+#define FACTS_ADDRESSES_MAX (2 * FACTS_FAMILY_MAX)
 #define FACTS_OTHERS_MAX 8
 #define FACTS_HOST_SIZE 256
 #define FACTS_USER_SIZE 64

@@ -40,12 +40,13 @@ static bool has_address(const struct facts *facts, const struct address *address
     return false;
 }
 
-/* Takes the addresses of one family. */
+/* Takes the addresses of one family, of which there may be more than enough. */
 static void take_addresses(struct facts *facts, const struct addrinfo *list, int family)
 {
+    size_t most = facts->n_addresses + FACTS_FAMILY_MAX;
     for (const struct addrinfo *at = list; at; at = at->ai_next) {
         struct endpoint endpoint;
-        if (at->ai_family == family && facts->n_addresses < FACTS_ADDRESSES_MAX &&
+        if (at->ai_family == family && facts->n_addresses < most &&
             sockaddr_to_endpoint(at->ai_addr, &endpoint) == 0 &&
             !has_address(facts, &endpoint.address)) {
             facts->addresses[facts->n_addresses++] = endpoint.address;

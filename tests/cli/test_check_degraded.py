@@ -214,6 +214,15 @@ def test_what_the_user_types_is_printed_safely(patient, name):
     assert "\x1b" not in result.stdout and "@" in result.stdout.splitlines()[-1]
 
 
+def test_a_host_with_more_addresses_than_are_asked(patient, ours):
+    """Those of one family leave room for the other."""
+    patient.resolves("".join(f"127.9.0.{i} host\nfd00::{i} host\n" for i in range(1, 101)))
+    with patient.epmd(ours):
+        found = patient.check("@host")["by"]["host"]["found"]
+        assert found.startswith('"host" is 127.9.0.1, ') and "has no IPv6" not in found
+        assert (found.count("127.9.0."), found.count("fd00::")) == (8, 8)
+
+
 def test_an_address_of_a_node(patient, ours):
     """A host may be given by its address: nothing is resolved."""
     with patient.epmd(ours), register(patient, b"a"):
