@@ -47,8 +47,9 @@ static int read_target(const char *text, struct facts_target *out)
 static uint16_t read_variable(void)
 {
     const char *text = getenv("ERL_EPMD_PORT");
-    unsigned long port = text ? strtoul(text, NULL, 10) : 0;
-    return port <= UINT16_MAX ? (uint16_t)port : 0;
+    char *end = NULL;
+    unsigned long port = text ? strtoul(text, &end, 10) : 0;
+    return port <= UINT16_MAX && end && *end == '\0' ? (uint16_t)port : 0;
 }
 
 static unsigned columns_of(int fd)
