@@ -65,8 +65,9 @@ static void acceptor_admit(struct server *server, int fd, const struct listener_
     enum refusal refusal = check_peer(server, peer);
     server->sessions.counters.connections++;
     if (refusal == REFUSAL_NONE) {
-        connection_start(server, fd, peer);
-    } else {
+        refusal = connection_start(server, fd, peer);
+    }
+    if (refusal != REFUSAL_NONE) {
         server->sessions.counters.refusals[refusal]++;
         report_turned_away(&peer->peer, refusal);
         close(fd);

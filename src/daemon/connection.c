@@ -336,15 +336,12 @@ static struct connection *connection_new(struct server *server, int fd,
     return connection;
 }
 
-void connection_start(struct server *server, int fd, const struct listener_peer *peer)
+enum refusal connection_start(struct server *server, int fd, const struct listener_peer *peer)
 {
     unsigned delay_s = server->options->delay_accept_s;
     struct connection *connection = connection_new(server, fd, peer);
     if (!connection) {
-        server->sessions.counters.refusals[REFUSAL_NO_MEMORY]++;
-        report_turned_away(&peer->peer, REFUSAL_NO_MEMORY);
-        close(fd);
-        return;
+        return REFUSAL_NO_MEMORY;
     }
     report_opened(&connection->session);
     if (delay_s) {
@@ -353,6 +350,7 @@ void connection_start(struct server *server, int fd, const struct listener_peer 
     } else {
         connection_read_early(connection);
     }
+    return REFUSAL_NONE;
 }
 
 static bool descriptor_has_ended(int fd)

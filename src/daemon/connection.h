@@ -46,8 +46,9 @@ struct connection {
 };
 
 /* Takes over a descriptor that was accepted, and serves it. Whatever goes wrong ends
- * this connection, and nothing else. */
-void connection_start(struct server *server, int fd, const struct listener_peer *peer);
+ * this connection, and nothing else. Without memory for it returns REFUSAL_NO_MEMORY, and
+ * the descriptor stays the caller's. */
+enum refusal connection_start(struct server *server, int fd, const struct listener_peer *peer);
 
 /* Takes over the connection of a live node that an earlier process has registered.
  * Returns 0; or a negative errno where it has ended, and the descriptor stays the
