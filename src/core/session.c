@@ -98,8 +98,7 @@ static enum refusal session_register(struct session_context *context,
                                      const struct protocol_node *info, struct registry_node **node)
 {
     enum refusal refusal = registry_add(&context->registry, info, node);
-    if (refusal == REFUSAL_NAME_TAKEN && context->hooks.has_ended((*node)->owner)) {
-        context->hooks.end((*node)->owner);
+    if (refusal == REFUSAL_NAME_TAKEN && context->hooks.end_if_over((*node)->owner)) {
         refusal = registry_add(&context->registry, info, node);
     }
     return refusal;

@@ -36,9 +36,9 @@ struct session {
 
 /* What sessions ask of whoever has the connections. */
 struct session_hooks {
-    /* Whether the connection of a registered session has ended, or has bytes to be
-     * read, which end it, though nobody has noticed yet. */
-    bool (*has_ended)(struct session *session);
+    /* Ends a registered session whose connection has ended, or has bytes to be read, which
+     * end it, though nobody has noticed yet. Returns whether it was so. */
+    bool (*end_if_over)(struct session *session);
 
     /* Ends the connection of a registered session, and the session with it. */
     void (*end)(struct session *session);

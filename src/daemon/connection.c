@@ -392,16 +392,21 @@ int connection_adopt(struct server *server, int fd, struct registry_node *node)
     return 0;
 }
 
-static bool session_has_ended(struct session *session)
+static bool session_end_if_over(struct session *session)
 {
-    return descriptor_has_ended(session->fd);
+    if (!descriptor_has_ended(session->fd)) {
+        return false;
+    }
+    connection_free(connection_of(session), REPORT_END_HUNG_UP);
+    return true;
 }
 
-/* Of a node that has ended unnoticed, or of one that a STOP_REQ names. */
+/* A STOP_REQ names its node. */
 static void session_end(struct session *session)
 {
-    bool has_ended = descriptor_has_ended(session->fd);
-    connection_free(connection_of(session), has_ended ? REPORT_END_HUNG_UP : REPORT_END_STOPPED);
+    if (!session_end_if_over(session)) {
+        connection_free(connection_of(session), REPORT_END_STOPPED);
+    }
 }
 
 static void session_describe(struct session *session, struct inventory_daemon *self)
@@ -410,7 +415,7 @@ static void session_describe(struct session *session, struct inventory_daemon *s
 }
 
 const struct session_hooks connection_hooks = {
-    .has_ended = session_has_ended,
+    .end_if_over = session_end_if_over,
     .end = session_end,
     .describe = session_describe,
 };

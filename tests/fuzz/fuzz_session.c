@@ -48,12 +48,6 @@ static void connection_close(size_t slot)
     }
 }
 
-static bool has_ended(struct session *session)
-{
-    REQUIRE(session && session->node);
-    return ((struct connection *)(void *)session)->broken;
-}
-
 static void end(struct session *session)
 {
     size_t slot = 0;
@@ -63,6 +57,16 @@ static void end(struct session *session)
     }
     REQUIRE(slot < N_SLOTS);
     connection_close(slot);
+}
+
+static bool end_if_over(struct session *session)
+{
+    REQUIRE(session && session->node);
+    bool over = ((struct connection *)(void *)session)->broken;
+    if (over) {
+        end(session);
+    }
+    return over;
 }
 
 static void describe(struct session *session, struct inventory_daemon *self)
@@ -211,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script script = {.at = data, .end = data + size};
     session_context_init(&context, MAX_LIVE, MAX_DEPARTED, seed);
     context.hooks =
-        (struct session_hooks){.has_ended = has_ended, .end = end, .describe = describe};
+        (struct session_hooks){.end_if_over = end_if_over, .end = end, .describe = describe};
     context.port = 4369;
     while (script.at < script.end) {
         run_step(&script);

@@ -8,18 +8,22 @@
 
 const uint8_t world_seed[HASH_SEED_SIZE] = "sixteen bytes..";
 
-static bool has_ended(struct session *session)
-{
-    struct client *client = (struct client *)(void *)session;
-    client->n_asked++;
-    return client->has_ended;
-}
-
 static void end(struct session *session)
 {
     struct client *client = (struct client *)(void *)session;
     client->n_ends++;
     client_close(client);
+}
+
+static bool end_if_over(struct session *session)
+{
+    struct client *client = (struct client *)(void *)session;
+    bool over = client->has_ended;
+    client->n_asked++;
+    if (over) {
+        end(session);
+    }
+    return over;
 }
 
 static void describe(struct session *session, struct inventory_daemon *self)
@@ -33,7 +37,7 @@ void world_init(struct world *world)
 {
     session_context_init(&world->context, WORLD_MAX_LIVE, WORLD_MAX_DEPARTED, world_seed);
     world->context.hooks =
-        (struct session_hooks){.has_ended = has_ended, .end = end, .describe = describe};
+        (struct session_hooks){.end_if_over = end_if_over, .end = end, .describe = describe};
     world->context.port = WORLD_PORT;
     world->context.self = (struct inventory_daemon){.port = WORLD_PORT, .clock_ms = WORLD_CLOCK_MS};
 }
