@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/agreement.h"
 #include "daemon/connection.h"
 #include "daemon/listener.h"
 #include "daemon/report.h"
@@ -190,12 +189,14 @@ int acceptor_open(struct acceptor *acceptor, struct server *server,
     return acceptor_open_all(acceptor, in_use);
 }
 
-size_t acceptor_list_endpoints(const struct acceptor *acceptor,
-                               struct endpoint out[ACCEPTOR_LISTENERS_MAX])
+size_t acceptor_list_sockets(const struct acceptor *acceptor,
+                             struct agreement_socket out[ACCEPTOR_LISTENERS_MAX])
 {
     size_t n = 0;
     for (size_t i = 0; i < acceptor->n_listeners; i++) {
-        n += listener_endpoint(event_get_fd(&acceptor->listeners[i]), &out[n]) == 0;
+        int fd = event_get_fd(&acceptor->listeners[i]);
+        out[n].takes_ipv4 = listener_takes_ipv4(fd);
+        n += listener_endpoint(fd, &out[n].endpoint) == 0;
     }
     return n;
 }
@@ -203,17 +204,11 @@ size_t acceptor_list_endpoints(const struct acceptor *acceptor,
 void acceptor_announce(const struct acceptor *acceptor)
 {
     struct agreement_socket sockets[ACCEPTOR_LISTENERS_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < acceptor->n_listeners; i++) {
-        int fd = event_get_fd(&acceptor->listeners[i]);
-        struct agreement_socket *socket = &sockets[n];
+    size_t n = acceptor_list_sockets(acceptor, sockets);
+    for (size_t i = 0; i < n; i++) {
         char address[ADDRESS_TEXT_SIZE];
-        if (listener_endpoint(fd, &socket->endpoint) == 0) {
-            socket->takes_ipv4 = listener_takes_ipv4(fd);
-            address_format(&socket->endpoint.address, address);
-            log_line(LOG_INFO, "listening on %s port %u", address, socket->endpoint.port);
-            n++;
-        }
+        address_format(&sockets[i].endpoint.address, address);
+        log_line(LOG_INFO, "listening on %s port %u", address, sockets[i].endpoint.port);
     }
     if (acceptor->server->options->systemd) {
         agreement_check(acceptor->server->options, sockets, n);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "core/address.h"
+#include "daemon/agreement.h"
 #include "daemon/binding.h"
 #include "daemon/store.h"
 
@@ -33,9 +34,9 @@ struct acceptor {
 int acceptor_open(struct acceptor *acceptor, struct server *server,
                   const struct inheritance *inheritance, struct endpoint *in_use);
 
-/* Writes where it listens to `out`, and returns how many these are. */
-size_t acceptor_list_endpoints(const struct acceptor *acceptor,
-                               struct endpoint out[ACCEPTOR_LISTENERS_MAX]);
+/* Writes where it listens to `out`, and returns how many sockets these are. */
+size_t acceptor_list_sockets(const struct acceptor *acceptor,
+                             struct agreement_socket out[ACCEPTOR_LISTENERS_MAX]);
 
 /* Tells in the log where it listens, and where that is not what was asked for, because the
  * service manager has chosen otherwise. Each process tells: it may have been started anew

@@ -27,11 +27,15 @@ static enum inventory_watcher watcher_of(const struct store *store)
 void description_init(struct inventory_daemon *self, const struct server *server)
 {
     const struct policy *policy = &server->sessions.policy;
+    struct agreement_socket sockets[ACCEPTOR_LISTENERS_MAX];
     *self = (struct inventory_daemon){.port = server->sessions.port,
                                       .pid = (uint32_t)getpid(),
                                       .relaxed = policy->relaxed,
                                       .version = EPMD_VERSION};
-    self->n_listeners = acceptor_list_endpoints(&server->acceptor, self->listeners);
+    self->n_listeners = acceptor_list_sockets(&server->acceptor, sockets);
+    for (size_t i = 0; i < self->n_listeners; i++) {
+        self->listeners[i] = sockets[i].endpoint;
+    }
     networks_format(&policy->allow_lookup, self->allow_lookup);
     networks_format(&policy->allow_names, self->allow_names);
     networks_format(&policy->allow_register, self->allow_register);
