@@ -7,7 +7,6 @@ guest's changes to the tree are in memory, its network is its own, `epmd` is the
 binary under test wherever it looks, and its processes end with it.
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ import tempfile
 import pytest
 
 from harness import network_of
-from restart.machine import libraries, suite
+from restart.machine import libraries, made_tree
 from wire import namespaces
 
 TREE = "/var/tmp/epmd-test-clients"
@@ -61,19 +60,7 @@ def require():
 
 def tree():
     """The tree that guests see, made when it is missing."""
-    with open(TREE + ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(TREE):
-            partial = TREE + ".partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            made = subprocess.run(
-                ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite(), partial],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, check=False)
-            if made.returncode != 0:
-                pytest.skip(f"RabbitMQ and ejabberd are not installed: {made.stdout[-300:]}")
-            os.rename(partial, TREE)
-    return TREE
+    return made_tree(TREE, "mmdebstrap", PACKAGES, "RabbitMQ and ejabberd are not installed")
 
 
 class Guest:

@@ -38,18 +38,24 @@ def require():
 
 def tree():
     """The tree to boot from, made when it is missing."""
-    with open(TREE + ".lock", "w", encoding="ascii") as lock:
+    return made_tree(TREE, "debootstrap", PACKAGES, "no tree to boot from")
+
+
+def made_tree(path, tool, packages, failed):
+    """A Debian with these packages, made when it is missing; skips where it cannot be."""
+    with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(TREE):
-            partial = TREE + ".partial"
+        if not os.path.isdir(path):
+            partial = path + ".partial"
             shutil.rmtree(partial, ignore_errors=True)
             made = subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite(), partial],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                [tool, "--variant=minbase", f"--include={packages}", suite(), partial],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, check=False)
             if made.returncode != 0:
-                pytest.skip(f"no tree to boot from: {made.stdout[-300:]}")
-            os.rename(partial, TREE)
-    return TREE
+                pytest.skip(f"{failed}: {made.stdout[-300:]}")
+            os.rename(partial, path)
+    return path
 
 
 def suite():
