@@ -21,13 +21,13 @@ FEW = ("prlimit", "--nofile=64:64")
 
 
 def serve_in_time(daemon, number):
-    """A lookup, a registration and a scrape, all answered within a second."""
+    """A lookup, a registration and a scrape, all answered before any deadline."""
     began = time.monotonic()
     assert exchange(daemon, port2(b"held")) == found(b"held")
     with Node(daemon, b"new%d" % number) as node:
         assert node.result == 0
     assert daemon.series()["epmd_node_port", "held"] == 4711
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENCE_S
 
 
 def test_silent_clients_give_way(ours):
@@ -92,8 +92,8 @@ def test_who_reads_nothing_falls_to_the_deadline(ours, hosts):
             held.enter_context(Node(daemon, b"held"))
             for number in range(900):
                 held.enter_context(Node(daemon, b"%04d" % number + b"<" * 60))
-            whole = len(daemon.get("/").body)
-        before = descriptors(daemon.pid)
+            before = descriptors(daemon.pid)
+            whole = len(daemon.get("/").body)  # read to its end before the daemon closes it
         with there.entered():
             slow = [held.enter_context(daemon.connect(receive_buffer=4096)) for _ in range(20)]
         for sock in slow:
