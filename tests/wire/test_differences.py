@@ -213,6 +213,7 @@ def _(start):
 
 
 def segments(server, request):
+    """Of stock's writes, the kernel sends the first at once and may join the later ones."""
     names = [b"one", b"two", b"three"]
     with contextlib.ExitStack() as stack:
         for name in names:
@@ -222,7 +223,7 @@ def segments(server, request):
             reply = read_all(sock)
             assert all(name in reply for name in names)
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-            return struct.unpack_from("=I", info, DATA_SEGMENTS_IN)[0]
+            return "one" if struct.unpack_from("=I", info, DATA_SEGMENTS_IN)[0] == 1 else "several"
 
 
 @case("segments of a NAMES reply with three nodes")
