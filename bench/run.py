@@ -25,7 +25,7 @@ MOST_NODES = 50_000
 SPARE_DESCRIPTORS = 2000  # what a server keeps for lookups, and for itself
 
 FULL = SimpleNamespace(
-    rounds=5, slice_ms=200, in_flight=[1, 32, 256], sizes=[0, 1, 100, 900, 10_000, MOST_NODES],
+    rounds=8, slice_ms=200, in_flight=[1, 32, 256], sizes=[0, 1, 100, 900, 10_000, MOST_NODES],
     stock_nodes=900, registrations=450, cycle_nodes=1000, laps=20, names_sizes=[10, 1000, 10_000],
     burst=5000, memory_nodes=10_000, idle_s=10, command_rounds=15, repeats=300)
 QUICK = SimpleNamespace(**{**vars(FULL), "rounds": 3, "slice_ms": 60, "laps": 8, "idle_s": 2,
