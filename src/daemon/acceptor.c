@@ -100,6 +100,7 @@ static int acceptor_add(struct acceptor *acceptor, int fd)
         return -ENOMEM;
     }
     acceptor->n_listeners++;
+    listener_await_bytes(fd);
     return 0;
 }
 

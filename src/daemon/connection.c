@@ -13,10 +13,7 @@
 #include "system/descriptors.h"
 #include "system/keeper.h"
 
-#define EARLY_SCORE_MAX 16
-#define EARLY_SAMPLE 16 /* every so many are tried, to see whether it pays again */
-
-static bool connection_read(struct connection *connection);
+static void connection_read(struct connection *connection);
 static void connection_send_unsent(struct connection *connection);
 
 static struct connection *connection_of(struct session *session)
@@ -271,9 +268,9 @@ static void connection_wait_for_bytes(struct connection *connection)
     connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
 }
 
-/* Reads what there is of the request, and serves it once it is complete. Returns whether
- * there was anything; the connection may be gone then. */
-static bool connection_read(struct connection *connection)
+/* Reads what there is of the request, and serves it once it is complete. The connection
+ * may be gone then. */
+static void connection_read(struct connection *connection)
 {
     struct server *server = connection->server;
     struct session *session = &connection->session;
@@ -282,11 +279,11 @@ static bool connection_read(struct connection *connection)
     ssize_t n = recv(session->fd, server->input, session_want(session), 0);
     if (n < 0 && may_come_later(errno)) {
         connection_wait_for_bytes(connection);
-        return false;
+        return;
     }
     if (n <= 0) {
         connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
-        return true;
+        return;
     }
     session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(), &outcome);
     report_outcome(session, server->input, (size_t)n, &outcome);
@@ -305,22 +302,6 @@ static bool connection_read(struct connection *connection)
     case SESSION_SHUTDOWN:
         connection_reply(connection, &outcome);
         break;
-    }
-    return true;
-}
-
-/* Most clients send at once: where the last ones had sent by the time they were accepted,
- * so has this one, and need not be waited for. Otherwise a recv(2) would be for nothing. */
-static void connection_read_early(struct connection *connection)
-{
-    struct server *server = connection->server;
-    bool tries = server->early_score > 0 || ++server->n_not_early % EARLY_SAMPLE == 0;
-    if (!tries) {
-        connection_wait_for_bytes(connection);
-    } else if (!connection_read(connection)) {
-        server->early_score -= server->early_score > 0;
-    } else if (server->early_score < EARLY_SCORE_MAX) {
-        server->early_score++;
     }
 }
 
@@ -348,7 +329,7 @@ enum refusal connection_start(struct server *server, int fd, const struct listen
         capacity_move(&server->capacity, connection, CAPACITY_KEPT);
         connection_enter(connection, CONNECTION_HELD_UP, 0, delay_s);
     } else {
-        connection_read_early(connection);
+        connection_read(connection); /* the listener has waited for something to come */
     }
     return REFUSAL_NONE;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -108,6 +109,16 @@ int listener_adopt(int fd)
         return -errno;
     }
     return 0;
+}
+
+void listener_await_bytes(int fd)
+{
+#ifdef TCP_DEFER_ACCEPT
+    int seconds = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+#else
+    (void)fd;
+#endif
 }
 
 int listener_endpoint(int fd, struct endpoint *out)

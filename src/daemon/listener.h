@@ -26,6 +26,11 @@ int listener_open(const struct address *address, uint16_t port);
  * -ENOTSOCK, -EPROTOTYPE and -EINVAL where it is no listening TCP socket. */
 int listener_adopt(int fd);
 
+/* Has the kernel keep connections to itself until their first bytes are there, or a second
+ * has passed (TCP_DEFER_ACCEPT of tcp(7)): a request can then be read as soon as it is
+ * accepted, and who is silent costs nothing yet. Where a system cannot, nothing changes. */
+void listener_await_bytes(int fd);
+
 /* Reads the endpoint on which a socket listens, or at which a connection ends on our
  * side. Returns 0 or a negative errno. */
 int listener_endpoint(int fd, struct endpoint *out);

@@ -32,7 +32,6 @@ struct server {
     int64_t started_ms;      /* of the monotonic clock */
     int drain_status;        /* what exit_status becomes with it */
     int exit_status;
-    unsigned early_score, n_not_early;  /* whether reading at once pays */
     uint8_t input[SESSION_REQUEST_MAX]; /* what is read before it is looked at */
 };
 

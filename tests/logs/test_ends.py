@@ -15,8 +15,8 @@ import pytest
 from harness import ROOT, Daemon
 from restart.keeping import Kept
 from restart.passing import Watcher
-from wire.protocol import (KILL, NAMES, Node, connect, exchange, frame, port2, read_all, reset, send,
-                           stop)
+from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, frame, port2, read_all,
+                           reset, send, stop)
 
 pytestmark = pytest.mark.namespaces
 
@@ -51,7 +51,8 @@ def hung_up(server):
 
 
 def broken(server):
-    sock, port = silent(server)
+    sock = begin(server.port)
+    port = sock.getsockname()[1]
     exchange(server, NAMES)  # by now it has been accepted
     reset(sock)
     return port

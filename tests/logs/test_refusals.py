@@ -14,8 +14,8 @@ import resource
 import pytest
 
 from harness import ROOT, Daemon
-from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, connect, frame, port2, read_all, send,
-                           stop)
+from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all,
+                           send, stop)
 
 pytestmark = pytest.mark.namespaces
 
@@ -68,15 +68,15 @@ def full(server, held):
 
 
 def no_room(server, held):
-    """Silent peers have what nodes leave, but for the places that are this host's alone."""
+    """Slow peers have what nodes leave, but for the places that are this host's alone."""
     full(server, held)
     for _ in range(4):
-        held.enter_context(connect(server.port))
+        held.enter_context(begin(server.port))
 
 
-def two_silent(server, held):
+def two_slow(server, held):
     for _ in range(2):
-        held.enter_context(connect(server.port, OURS_THERE))
+        held.enter_context(begin(server.port, OURS_THERE))
 
 
 ALIVE = "ALIVE2_REQ"
@@ -113,7 +113,7 @@ CASES = [
     Case("no_room", "no descriptor is left for peers from elsewhere", port2(b"sam"), remote=True,
          limits=FEW, before=no_room),
     Case("too_many", "too many unfinished connections", port2(b"sam"), remote=True,
-         options=("-max_per_host", "2"), before=two_silent, before_there=True),
+         options=("-max_per_host", "2"), before=two_slow, before_there=True),
 ]
 
 

@@ -8,7 +8,8 @@ import sys
 
 from harness import Daemon
 from restart.keeping import Kept
-from wire.protocol import KILL, NAMES, Node, connect, exchange, port2, registered, reset, send
+from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, port2, registered, reset,
+                           send)
 
 CHILDREN_IGNORED = (
     sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
@@ -51,19 +52,19 @@ def test_a_reload_under_way_is_not_begun_again(ours):
     """Each would put off the moment from which somebody is accepted."""
     with Kept(ours) as server, contextlib.ExitStack() as held:
         for _ in range(5):
-            held.enter_context(connect(server.port))  # which a drain waits for
+            held.enter_context(begin(server.port))  # which a drain waits for
         worker = server.worker()
-        askers = [held.enter_context(connect(server.port)) for _ in range(20)]
+        askers = [held.enter_context(begin(server.port)) for _ in range(20)]
         exchange(server, NAMES)  # by now all have been accepted
         for sock in askers:
-            send(sock, b"\0\1r")
+            send(sock, b"\1r")
         server.after(worker)
         assert exchange(server, port2(b"none")) == b"w\1"
         assert server.log().count("a new process takes over") == 1
 
 
 def test_a_keeper_that_dies_during_a_reload_leaves_an_epmd(ours):
-    with Kept(ours) as server, Node(server, b"stays"), connect(server.port):
+    with Kept(ours) as server, Node(server, b"stays"), begin(server.port):
         worker = server.worker()
         os.kill(worker, signal.SIGHUP)
         server.wait_log("reloading")

@@ -70,6 +70,13 @@ def send(sock, data):
         sock.sendall(data)
 
 
+def begin(port, host="127.0.0.1"):
+    """Connect and send the first byte of a request: of the silent, ours hears a second later."""
+    sock = connect(port, host)
+    send(sock, b"\0")
+    return sock
+
+
 def read_all(sock):
     """Everything until the daemon closes or resets; TimeoutError when it does neither."""
     received = []

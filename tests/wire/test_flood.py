@@ -15,8 +15,8 @@ import time
 import pytest
 
 from harness import Daemon, clean_env, free_port, wait_for
-from wire.protocol import (NAMES, NOT_FOUND, Node, connect, exchange, found, frame, port2, read_all,
-                           registered, send, settle, state)
+from wire.protocol import (NAMES, NOT_FOUND, Node, begin, connect, exchange, found, frame, port2,
+                           read_all, registered, send, settle, state)
 
 PEERS = 10_000
 EVERY = 250  # peers, a node of this host asks
@@ -83,7 +83,7 @@ def test_a_remote_host_has_its_share_and_no_more(ours, hosts, address):
     with contextlib.ExitStack() as held, \
             Daemon(ours, "-max_per_host", "5", namespace=here) as server:
         with there.entered():
-            first = [held.enter_context(connect(server.port, host=address)) for _ in range(5)]
+            first = [held.enter_context(begin(server.port, address)) for _ in range(5)]
             for _ in range(3):
                 assert exchange(server, port2(b"none"), host=address) == b""
         server.wait_log(r"turned \S+ port \d+ away: .*-max_per_host")
