@@ -274,7 +274,7 @@ void store_announce(struct store *store)
     }
     store_flush_announcement(store);
     if (store->channel >= 0 && store_waits(store)) {
-        event_add(&store->flush, NULL);
+        event_add(&store->flush, &flush_interval);
     }
     if (store->channel >= 0 && us > 0) {
         struct timeval interval = {.tv_sec = (time_t)(us / 1000000),

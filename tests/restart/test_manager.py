@@ -113,14 +113,15 @@ def test_a_crash_loses_only_what_was_told_to_be_lost(manager):
         node.close()
 
 
-def test_a_manager_that_is_busy_at_the_start_is_told_later(ours, tmp_path):
-    """READY=1 must not be lost, and neither must the state."""
+@pytest.mark.parametrize("count", [0, 3], ids=["no node", "nodes"])
+def test_a_manager_that_is_busy_at_the_start_is_told_later(ours, tmp_path, count):
+    """READY=1 must not be lost, and neither must the state, though nobody registers."""
     with Watcher(ours, str(tmp_path / "notify")) as manager:
         fill(manager)
         server = manager.start()
-        nodes = register(server, 3)
+        nodes = register(server, count)
         check(server, nodes)
-        manager.take_until(lambda: "READY=1" in manager.words and len(manager.held["n"]) == 3
+        manager.take_until(lambda: "READY=1" in manager.words and len(manager.held["n"]) == count
                            and len(manager.held["s"]) == 1, "all that was held back")
         check(manager.restart(), nodes)
 
