@@ -84,20 +84,11 @@ static size_t node_size(const struct registry_node *node)
 static void write_node(struct wire_writer *writer, const struct registry_node *node,
                        int64_t clock_ms)
 {
-    const struct protocol_node *info = &node->info;
     write_record_header(writer, RECORD_NODE, node_size(node));
     wire_write_u64(writer, (uint64_t)(clock_ms + node->since_ms));
     wire_write_u32(writer, node->creation);
     write_endpoint(writer, &node->peer);
-    wire_write_u16(writer, info->port);
-    wire_write_u8(writer, info->type);
-    wire_write_u8(writer, info->protocol);
-    wire_write_u16(writer, info->highest);
-    wire_write_u16(writer, info->lowest);
-    wire_write_u16(writer, info->name_len);
-    wire_write_bytes(writer, info->name, info->name_len);
-    wire_write_u16(writer, info->extra_len);
-    wire_write_bytes(writer, info->extra, info->extra_len);
+    protocol_write_node(writer, &node->info);
 }
 
 struct listing *inventory_new(const struct registry *registry,
@@ -227,15 +218,7 @@ static int decode_node(struct wire_reader *reader, struct inventory_node *out)
     *out = (struct inventory_node){.since_ms = (int64_t)wire_read_u64(reader)};
     out->creation = wire_read_u32(reader);
     out->peer = read_endpoint(reader);
-    out->info.port = wire_read_u16(reader);
-    out->info.type = wire_read_u8(reader);
-    out->info.protocol = wire_read_u8(reader);
-    out->info.highest = wire_read_u16(reader);
-    out->info.lowest = wire_read_u16(reader);
-    out->info.name_len = wire_read_u16(reader);
-    out->info.name = wire_read_bytes(reader, out->info.name_len);
-    out->info.extra_len = wire_read_u16(reader);
-    out->info.extra = wire_read_bytes(reader, out->info.extra_len);
+    protocol_read_node(reader, &out->info);
     return reader->overrun ? -EINVAL : 1;
 }
 

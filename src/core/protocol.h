@@ -16,6 +16,7 @@
 
 #include "core/name.h"
 #include "core/refusal.h"
+#include "core/wire.h"
 
 #define PROTOCOL_LENGTH_SIZE 2
 #define PROTOCOL_FRAME_MAX 3057 /* largest legal request, and some slack */
@@ -59,6 +60,12 @@ enum refusal protocol_frame_check(size_t frame_len);
 /* Decodes the `len` bytes after a frame's length. Returns REFUSAL_NONE, or why this
  * is no request; `out` then holds as much as could be read, for the log. */
 enum refusal protocol_decode(const uint8_t *frame, size_t len, struct protocol_request *out);
+
+/* Reads or writes what ALIVE2_REQ and PORT2_RESP tell of a node, in their order. Name and
+ * extra of the one that was read lie in the reader's bytes, and are not checked; where the
+ * reader overruns they may be cut off. */
+void protocol_read_node(struct wire_reader *reader, struct protocol_node *node);
+void protocol_write_node(struct wire_writer *writer, const struct protocol_node *node);
 
 /* Decodes a reply to PORT2_REQ, from whatever answered. Returns 0; -ENOENT where there is no
  * such node; -EINVAL where this is no such reply. `out` points into it; its name is not

@@ -85,15 +85,7 @@ static size_t encode_record(uint8_t out[SNAPSHOT_RECORD_MAX], enum record_kind k
     wire_write_u64(&body, (uint64_t)node->since_ms);
     wire_write_u32(&body, node->creation);
     wire_write_u32(&body, (uint32_t)node->fd);
-    wire_write_u16(&body, node->info.port);
-    wire_write_u8(&body, node->info.type);
-    wire_write_u8(&body, node->info.protocol);
-    wire_write_u16(&body, node->info.highest);
-    wire_write_u16(&body, node->info.lowest);
-    wire_write_u16(&body, node->info.name_len);
-    wire_write_bytes(&body, node->info.name, node->info.name_len);
-    wire_write_u16(&body, node->info.extra_len);
-    wire_write_bytes(&body, node->info.extra, node->info.extra_len);
+    protocol_write_node(&body, &node->info);
 
     uint32_t len = (uint32_t)wire_writer_len(&body);
     wire_writer_init(&frame, out, FRAME_SIZE);
@@ -128,15 +120,7 @@ static int decode_body(const uint8_t *bytes, size_t len, struct record *out)
     out->since_ms = (int64_t)wire_read_u64(&reader);
     out->creation = wire_read_u32(&reader);
     out->fd = (int)wire_read_u32(&reader);
-    out->info.port = wire_read_u16(&reader);
-    out->info.type = wire_read_u8(&reader);
-    out->info.protocol = wire_read_u8(&reader);
-    out->info.highest = wire_read_u16(&reader);
-    out->info.lowest = wire_read_u16(&reader);
-    out->info.name_len = wire_read_u16(&reader);
-    out->info.name = wire_read_bytes(&reader, out->info.name_len);
-    out->info.extra_len = wire_read_u16(&reader);
-    out->info.extra = wire_read_bytes(&reader, out->info.extra_len);
+    protocol_read_node(&reader, &out->info);
     if (reader.overrun || out->info.extra_len > PROTOCOL_EXTRA_MAX ||
         out->creation < REGISTRY_CREATION_MIN ||
         name_check(out->info.name, out->info.name_len) != REFUSAL_NONE) {
