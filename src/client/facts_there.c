@@ -16,10 +16,6 @@
 #define NO_NAME "epmd-check "
 #define CHECKER "epmd-check@localhost"
 
-/* The type of nodes that take a connection which ends early in their stride. C nodes
- * wait for one in the program's own thread, and many end when it fails. */
-#define TYPE_NORMAL 77
-
 /* The name by which nodes without a long name know their host. */
 static void name_this_host(char host[FACTS_HOST_SIZE])
 {
@@ -198,12 +194,14 @@ static void knock(struct facts *facts, const struct facts_lookup *at)
     knock->answer = distribution_decode_answer(knock->probe.reply, knock->probe.len, knock->status);
 }
 
-/* The socket that is to be the node's shows what a connection would, if it can be seen. */
+/* The socket that is to be the node's shows what a connection would, if it can be seen. A
+ * normal node takes a connection which ends early in its stride; C nodes wait for one in
+ * the program's own thread, and many end when it fails. */
 static bool is_withheld(const struct facts *facts, const struct protocol_node *node)
 {
     for (size_t i = 0; i < facts->n_sockets; i++) {
         if (facts->is_here && facts->sockets[i].at.port == node->port) {
-            return node->type != TYPE_NORMAL;
+            return node->type != PROTOCOL_TYPE_NORMAL;
         }
     }
     return false;

@@ -81,13 +81,10 @@ void judge_name(const struct facts *facts, struct findings *findings)
         return;
     }
     const struct protocol_node *node = &known->node;
+    const char *type = protocol_type_name(node->type);
     say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
     findings_say(findings, " is registered: port %u, type %u (%s), versions %u to %u", node->port,
-                 node->type,
-                 node->type == 77   ? "normal"
-                 : node->type == 72 ? "hidden"
-                                    : "a C or Java node",
-                 node->lowest, node->highest);
+                 node->type, type ? type : "a C or Java node", node->lowest, node->highest);
     findings_judge(findings, FINDINGS_OK, NULL);
     if (has_answer(facts, FACTS_UNKNOWN)) {
         findings_say(findings, "; but not at each of the addresses");

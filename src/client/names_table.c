@@ -10,11 +10,6 @@
 #define UNKNOWN "-"
 #define GAP "  "
 
-enum {
-    TYPE_NORMAL = 77,
-    TYPE_HIDDEN = 72,
-};
-
 /* Writes one cell of a node of which enough is known. */
 typedef void cell_writer(const struct names_node *node, char text[NAME_TEXT_SIZE]);
 
@@ -35,9 +30,10 @@ static void write_port(const struct names_node *node, char text[NAME_TEXT_SIZE])
 
 static void write_type(const struct names_node *node, char text[NAME_TEXT_SIZE])
 {
-    unsigned type = node->node.info.type;
-    if (type == TYPE_NORMAL || type == TYPE_HIDDEN) {
-        write_text(type == TYPE_NORMAL ? "normal" : "hidden", text);
+    uint8_t type = node->node.info.type;
+    const char *word = protocol_type_name(type);
+    if (word) {
+        write_text(word, text);
     } else {
         snprintf(text, NAME_TEXT_SIZE, "%u", type);
     }

@@ -103,14 +103,9 @@ static void write_duration(FILE *out, int64_t ms)
 
 static const char *type_text(uint8_t type, char text[4])
 {
-    if (type == 77) {
-        return "normal";
-    }
-    if (type == 72) {
-        return "hidden";
-    }
+    const char *word = protocol_type_name(type);
     snprintf(text, 4, "%u", type);
-    return text;
+    return word ? word : text;
 }
 
 /* ---- tiles ---- */

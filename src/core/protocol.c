@@ -163,6 +163,14 @@ const char *protocol_tag_name(uint8_t tag)
     }
 }
 
+const char *protocol_type_name(uint8_t type)
+{
+    if (type == PROTOCOL_TYPE_NORMAL) {
+        return "normal";
+    }
+    return type == PROTOCOL_TYPE_HIDDEN ? "hidden" : NULL;
+}
+
 bool protocol_alive_refusal_has_reply(enum refusal refusal)
 {
     switch (refusal) {

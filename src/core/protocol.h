@@ -36,10 +36,16 @@ enum protocol_tag {
     PROTOCOL_INFO_REQ = 'i',   /* our own: tell of the daemon and its nodes (core/inventory) */
 };
 
+/* The types of nodes that are known; C and Java nodes have others. */
+enum {
+    PROTOCOL_TYPE_HIDDEN = 72,
+    PROTOCOL_TYPE_NORMAL = 77,
+};
+
 /* What a node tells of itself: stored and given out as it came, never judged. */
 struct protocol_node {
-    uint16_t port;    /* where the node listens for distribution */
-    uint8_t type;     /* 77 normal, 72 hidden; others are seen in the wild */
+    uint16_t port; /* where the node listens for distribution */
+    uint8_t type;
     uint8_t protocol; /* 0: TCP over IPv4 */
     uint16_t highest; /* distribution versions */
     uint16_t lowest;
@@ -74,6 +80,9 @@ int protocol_decode_node(const uint8_t *reply, size_t len, struct protocol_node 
 
 /* The name of a request as the protocol's description has it, or NULL for no tag. */
 const char *protocol_tag_name(uint8_t tag);
+
+/* The word for a type of nodes, or NULL for one that is not known. */
+const char *protocol_type_name(uint8_t type);
 
 /* Whether a refusal of ALIVE2_REQ is told by a reply; the others are told by a close. */
 bool protocol_alive_refusal_has_reply(enum refusal refusal);
