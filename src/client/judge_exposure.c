@@ -44,12 +44,8 @@ static size_t listeners_of(const struct facts *facts, struct facts_socket out[LI
 
 static bool covers(const struct facts_socket *socket, const struct address *address)
 {
-    const struct address *at = &socket->at.address;
-    bool same_family = address_is_ipv4(at) == address_is_ipv4(address);
-    if (address_is_wildcard(at)) {
-        return same_family || (socket->both_families && !address_is_ipv4(at));
-    }
-    return address_equal(at, address);
+    return address_covers(&socket->at.address, address) ||
+           (socket->both_families && address_is_wildcard(&socket->at.address));
 }
 
 static bool is_covered(const struct facts_socket *sockets, size_t n, const struct address *address)

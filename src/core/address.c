@@ -62,3 +62,9 @@ bool address_is_wildcard(const struct address *address)
     size_t skip = address_is_ipv4(address) ? sizeof mapped_prefix : 0;
     return memcmp(address->bytes + skip, zeros, sizeof address->bytes - skip) == 0;
 }
+
+bool address_covers(const struct address *bound, const struct address *address)
+{
+    bool same_family = address_is_ipv4(bound) == address_is_ipv4(address);
+    return address_equal(bound, address) || (same_family && address_is_wildcard(bound));
+}

@@ -42,4 +42,8 @@ bool address_is_loopback(const struct address *address);
 /* 0.0.0.0 or ::, which stand for every address of their family. */
 bool address_is_wildcard(const struct address *address);
 
+/* Whether a socket of one family that is bound to `bound` receives for `address`: it is
+ * that address, or the wildcard of its family. */
+bool address_covers(const struct address *bound, const struct address *address);
+
 #endif

@@ -36,11 +36,8 @@ static void check_port(const struct options *options, const struct agreement_soc
 
 static bool takes(const struct agreement_socket *socket, const struct address *address)
 {
-    const struct address *own = &socket->endpoint.address;
-    bool is_ipv4 = address_is_ipv4(address);
-    bool same_family = address_is_ipv4(own) == is_ipv4;
-    return address_equal(own, address) || (same_family && address_is_wildcard(own)) ||
-           (is_ipv4 && socket->takes_ipv4);
+    return address_covers(&socket->endpoint.address, address) ||
+           (socket->takes_ipv4 && address_is_ipv4(address));
 }
 
 /* Whether some socket receives for an address that was named. */

@@ -10,9 +10,7 @@ static const struct address loopback_ipv6 = {{[15] = 1}};
 bool binding_covers(const struct binding *bindings, size_t n, const struct address *address)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct address *other = &bindings[i].address;
-        bool same_family = address_is_ipv4(other) == address_is_ipv4(address);
-        if (address_equal(other, address) || (same_family && address_is_wildcard(other))) {
+        if (address_covers(&bindings[i].address, address)) {
             return true;
         }
     }

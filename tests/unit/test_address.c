@@ -162,13 +162,33 @@ static void knows_wildcards(void **state)
     }
 }
 
+static bool covers(const char *bound_text, const char *text)
+{
+    struct address bound = parse(bound_text), address = parse(text);
+    return address_covers(&bound, &address);
+}
+
+static void covers_itself_or_its_family(void **state)
+{
+    (void)state;
+    assert_true(covers("192.0.2.1", "192.0.2.1"));
+    assert_true(covers("0.0.0.0", "192.0.2.1"));
+    assert_true(covers("::", "::1"));
+    assert_true(covers("::", "::"));
+    assert_false(covers("192.0.2.1", "192.0.2.2"));
+    assert_false(covers("192.0.2.1", "0.0.0.0"));
+    assert_false(covers("::", "192.0.2.1"));
+    assert_false(covers("::", "0.0.0.0"));
+    assert_false(covers("0.0.0.0", "::1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_and_writes_texts), cmocka_unit_test(refuses_what_is_no_address),
         cmocka_unit_test(ipv4_is_held_mapped),    cmocka_unit_test(differs_in_any_bit),
         cmocka_unit_test(knows_loopback),         cmocka_unit_test(only_1_is_loopback_in_ipv6),
-        cmocka_unit_test(knows_wildcards),
+        cmocka_unit_test(knows_wildcards),        cmocka_unit_test(covers_itself_or_its_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
