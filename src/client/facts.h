@@ -19,7 +19,6 @@
 #include "core/distribution.h"
 #include "core/inventory.h"
 #include "core/name.h"
-#include "core/networks.h"
 #include "core/protocol.h"
 #include "system/interfaces.h"
 #include "system/processes.h"
@@ -55,8 +54,8 @@ struct facts_socket { /* it listens on this host */
 
 struct facts_interface {
     char name[INTERFACES_NAME_SIZE];
-    struct network network;
     struct address address;
+    unsigned prefix_bits; /* of its network, of all 128: an IPv4 /24 has 120 */
 };
 
 struct facts_epmd { /* what answers on a port of this host */

@@ -26,8 +26,7 @@ static void gather_interfaces(struct facts *facts)
         bool ipv4 = read[i].address.ss_family == AF_INET;
         sockaddr_to_endpoint((const struct sockaddr *)&read[i].address, &endpoint);
         interface->address = endpoint.address;
-        interface->network.base = endpoint.address;
-        interface->network.prefix_bits = read[i].prefix_bits + (ipv4 ? 96 : 0);
+        interface->prefix_bits = read[i].prefix_bits + (ipv4 ? 96 : 0);
         snprintf(interface->name, sizeof interface->name, "%s", read[i].name);
     }
 }

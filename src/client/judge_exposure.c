@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/judge.h"
+#include "core/networks.h"
 
 /* Networks that the internet does not lead to (RFC 1918, 6598, 3927, 4193, 4291), and
  * those for documents and benchmarks. */
@@ -60,13 +61,10 @@ static bool is_covered(const struct facts_socket *sockets, size_t n, const struc
 
 static void say_network(const struct facts_interface *interface, struct findings *findings)
 {
-    struct address base = interface->network.base;
-    unsigned bits = interface->network.prefix_bits;
+    unsigned bits = interface->prefix_bits;
+    struct address base = address_mask(&interface->address, bits);
     char text[ADDRESS_TEXT_SIZE], name[4 * INTERFACES_NAME_SIZE];
     name_format((const uint8_t *)interface->name, strlen(interface->name), name, sizeof name);
-    for (unsigned i = bits; i < 128; i++) {
-        base.bytes[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
-    }
     address_format(&base, text);
     findings_say(findings, "%s/%u (%s)", text, address_is_ipv4(&base) ? bits - 96 : bits, name);
 }

@@ -39,6 +39,17 @@ void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
     }
 }
 
+struct address address_mask(const struct address *address, unsigned bits)
+{
+    struct address masked = {{0}};
+    size_t whole = bits / 8;
+    memcpy(masked.bytes, address->bytes, whole);
+    if (bits % 8 != 0) {
+        masked.bytes[whole] = (uint8_t)(address->bytes[whole] & 0xff00U >> bits % 8);
+    }
+    return masked;
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;

@@ -33,6 +33,9 @@ int address_parse(const char *text, struct address *out);
 /* Writes the text form: dotted for IPv4, RFC 5952 for IPv6. */
 void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 
+/* The address without what is beyond its first `bits` bits, of 128 whatever its family. */
+struct address address_mask(const struct address *address, unsigned bits);
+
 bool address_equal(const struct address *a, const struct address *b);
 bool address_is_ipv4(const struct address *address);
 

@@ -14,18 +14,6 @@
 /* Room for a character more than any right word has: one that is cut stays wrong. */
 #define WORD_SIZE (ADDRESS_TEXT_SIZE + sizeof "/128")
 
-/* The address without what is beyond its first `bits` bits. */
-static struct address mask(const struct address *address, unsigned bits)
-{
-    struct address masked = {{0}};
-    size_t whole = bits / 8;
-    memcpy(masked.bytes, address->bytes, whole);
-    if (bits % 8 != 0) {
-        masked.bytes[whole] = (uint8_t)(address->bytes[whole] & 0xff00U >> bits % 8);
-    }
-    return masked;
-}
-
 static int fail(char *error, const char *word, const char *reason)
 {
     snprintf(error, NETWORKS_ERROR_SIZE, "\"%s\" %s", word, reason);
@@ -52,7 +40,7 @@ static int parse_prefix(const char *word, const char *digits, unsigned skipped, 
 /* A prefix that its address does not agree with is a slip in one of the two. */
 static int check_base(const char *word, const struct network *network, char *error)
 {
-    struct address base = mask(&network->base, network->prefix_bits);
+    struct address base = address_mask(&network->base, network->prefix_bits);
     if (address_equal(&base, &network->base)) {
         return 0;
     }
@@ -184,7 +172,7 @@ void networks_format(const struct networks *networks, char text[NETWORKS_TEXT_SI
 
 static bool network_contains(const struct network *network, const struct address *address)
 {
-    struct address base = mask(address, network->prefix_bits);
+    struct address base = address_mask(address, network->prefix_bits);
     return address_equal(&base, &network->base) &&
            address_is_ipv4(address) == address_is_ipv4(&network->base);
 }
