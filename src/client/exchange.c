@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/sockaddr.h"
 #include "client/stream.h"
 #include "core/protocol.h"
 #include "core/wire.h"
+#include "system/sockaddr.h"
 
 #define REPLY_SIZE_FIRST 4096
 #define REPLY_SIZE_MAX ((size_t)64 << 20) /* more than any epmd's names take */
@@ -84,9 +84,9 @@ int exchange_at(const struct sockaddr *to, socklen_t to_len, const void *request
 int exchange_with(const struct endpoint *to, const void *request, size_t len, int timeout_ms,
                   struct exchange_reply *reply)
 {
-    struct sockaddr_storage sockaddr;
-    socklen_t to_len = sockaddr_from_endpoint(to, &sockaddr);
-    return exchange_at((const struct sockaddr *)&sockaddr, to_len, request, len, timeout_ms, reply);
+    union sockaddr_ip sockaddr;
+    socklen_t to_len = sockaddr_write(to->address.bytes, to->port, &sockaddr);
+    return exchange_at(&sockaddr.any, to_len, request, len, timeout_ms, reply);
 }
 
 int exchange_with_local(uint16_t port, const void *request, size_t len, int timeout_ms,

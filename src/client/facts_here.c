@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "client/facts.h"
-#include "client/sockaddr.h"
 #include "system/interfaces.h"
 #include "system/listeners.h"
+#include "system/sockaddr.h"
 #include "system/user.h"
 
 #define INIT 1 /* holds the sockets of units, whoever serves them */
@@ -24,7 +24,8 @@ static void gather_interfaces(struct facts *facts)
         struct facts_interface *interface = &facts->interfaces[facts->n_interfaces++];
         struct endpoint endpoint;
         bool ipv4 = read[i].address.ss_family == AF_INET;
-        sockaddr_to_endpoint((const struct sockaddr *)&read[i].address, &endpoint);
+        sockaddr_read((const struct sockaddr *)&read[i].address, endpoint.address.bytes,
+                      &endpoint.port);
         interface->address = endpoint.address;
         interface->prefix_bits = read[i].prefix_bits + (ipv4 ? 96 : 0);
         snprintf(interface->name, sizeof interface->name, "%s", read[i].name);
@@ -39,7 +40,8 @@ static void gather_sockets(struct facts *facts)
     for (size_t i = 0; facts->sockets_status == 0 && i < n; i++) {
         struct facts_socket *socket = &facts->sockets[facts->n_sockets++];
         char user[FACTS_USER_SIZE];
-        sockaddr_to_endpoint((const struct sockaddr *)&read[i].at, &socket->at);
+        sockaddr_read((const struct sockaddr *)&read[i].at, socket->at.address.bytes,
+                      &socket->at.port);
         socket->both_families = read[i].both_families;
         socket->inode = read[i].inode;
         user_format(read[i].uid, user, sizeof user);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "client/facts.h"
-#include "client/sockaddr.h"
 #include "core/wire.h"
 #include "system/clock.h"
+#include "system/sockaddr.h"
 
 /* Where no name was given: nobody's, as no node can have a blank at its end. */
 #define NO_NAME "epmd-check "
@@ -43,7 +43,7 @@ static void take_addresses(struct facts *facts, const struct addrinfo *list, int
     for (const struct addrinfo *at = list; at; at = at->ai_next) {
         struct endpoint endpoint;
         if (at->ai_family == family && facts->n_addresses < most &&
-            sockaddr_to_endpoint(at->ai_addr, &endpoint) == 0 &&
+            sockaddr_read(at->ai_addr, endpoint.address.bytes, &endpoint.port) == 0 &&
             !has_address(facts, &endpoint.address)) {
             facts->addresses[facts->n_addresses++] = endpoint.address;
         }

@@ -2,8 +2,8 @@
 /* One question to a stranger. */
 #include "client/probe.h"
 
-#include "client/sockaddr.h"
 #include "client/stream.h"
+#include "system/sockaddr.h"
 
 static int receive_reply(struct probe *probe, const struct stream *stream,
                          bool (*is_enough)(const uint8_t *reply, size_t len))
@@ -24,10 +24,10 @@ void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes
                bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms)
 {
     struct stream stream;
-    struct sockaddr_storage sockaddr;
-    socklen_t to_len = sockaddr_from_endpoint(to, &sockaddr);
+    union sockaddr_ip sockaddr;
+    socklen_t to_len = sockaddr_write(to->address.bytes, to->port, &sockaddr);
     *probe = (struct probe){.to = *to};
-    probe->status = stream_open(&stream, (const struct sockaddr *)&sockaddr, to_len, timeout_ms);
+    probe->status = stream_open(&stream, &sockaddr.any, to_len, timeout_ms);
     probe->connected = probe->status == 0;
     if (probe->connected) {
         probe->status = stream_send(&stream, bytes, len);

@@ -2,58 +2,18 @@
 /* Sockets that listen, and the connections that they yield. */
 #include "daemon/listener.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/policy.h"
+#include "system/sockaddr.h"
 
 /* The kernel cuts it down to what its administrator allows (net.core.somaxconn). */
 #define BACKLOG 65535
-
-union listener_sockaddr {
-    struct sockaddr any;
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-};
-
-static socklen_t sockaddr_from(const struct address *address, uint16_t port,
-                               union listener_sockaddr *out)
-{
-    *out = (union listener_sockaddr){0};
-    if (address_is_ipv4(address)) {
-        out->ipv4.sin_family = AF_INET;
-        out->ipv4.sin_port = htons(port);
-        memcpy(&out->ipv4.sin_addr, address->bytes + 12, 4);
-        return sizeof out->ipv4;
-    }
-    out->ipv6.sin6_family = AF_INET6;
-    out->ipv6.sin6_port = htons(port);
-    memcpy(&out->ipv6.sin6_addr, address->bytes, 16);
-    return sizeof out->ipv6;
-}
-
-static int endpoint_from(const union listener_sockaddr *from, struct endpoint *out)
-{
-    if (from->any.sa_family == AF_INET) {
-        uint8_t bytes[4];
-        memcpy(bytes, &from->ipv4.sin_addr, sizeof bytes);
-        out->address = address_from_ipv4(bytes);
-        out->port = ntohs(from->ipv4.sin_port);
-        return 0;
-    }
-    if (from->any.sa_family == AF_INET6) {
-        memcpy(out->address.bytes, &from->ipv6.sin6_addr, sizeof out->address.bytes);
-        out->port = ntohs(from->ipv6.sin6_port);
-        return 0;
-    }
-    return -EAFNOSUPPORT;
-}
 
 static int set_on(int fd, int level, int option)
 {
@@ -63,8 +23,8 @@ static int set_on(int fd, int level, int option)
 
 int listener_open(const struct address *address, uint16_t port)
 {
-    union listener_sockaddr sockaddr;
-    socklen_t len = sockaddr_from(address, port, &sockaddr);
+    union sockaddr_ip sockaddr;
+    socklen_t len = sockaddr_write(address->bytes, port, &sockaddr);
     bool ipv6 = sockaddr.any.sa_family == AF_INET6;
 
     int fd = socket(sockaddr.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -123,12 +83,12 @@ void listener_await_bytes(int fd)
 
 int listener_endpoint(int fd, struct endpoint *out)
 {
-    union listener_sockaddr own = {0};
+    union sockaddr_ip own = {0};
     socklen_t len = sizeof own;
     if (getsockname(fd, &own.any, &len) < 0) {
         return -errno;
     }
-    return endpoint_from(&own, out);
+    return sockaddr_read(&own.any, out->address.bytes, &out->port);
 }
 
 bool listener_takes_ipv4(int fd)
@@ -147,33 +107,37 @@ static bool peer_is_local(int fd, const struct endpoint *peer)
     return listener_endpoint(fd, &own) == 0 && policy_is_local(&peer->address, &own.address);
 }
 
-int listener_identify(int fd, struct listener_peer *out)
+static int read_peer(int fd, const struct sockaddr *from, struct listener_peer *out)
 {
-    union listener_sockaddr from = {0};
-    socklen_t len = sizeof from;
-    if (getpeername(fd, &from.any, &len) < 0) {
-        return -errno;
-    }
-    int status = endpoint_from(&from, &out->peer);
+    int status = sockaddr_read(from, out->peer.address.bytes, &out->peer.port);
     if (status == 0) {
         out->local = peer_is_local(fd, &out->peer);
     }
     return status;
 }
 
+int listener_identify(int fd, struct listener_peer *out)
+{
+    union sockaddr_ip from = {0};
+    socklen_t len = sizeof from;
+    if (getpeername(fd, &from.any, &len) < 0) {
+        return -errno;
+    }
+    return read_peer(fd, &from.any, out);
+}
+
 int listener_accept(int fd, struct listener_peer *out)
 {
-    union listener_sockaddr from = {0};
+    union sockaddr_ip from = {0};
     socklen_t len = sizeof from;
     int accepted = accept4(fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted < 0) {
         return -errno;
     }
-    int error = endpoint_from(&from, &out->peer);
-    if (error < 0) {
+    int status = read_peer(accepted, &from.any, out);
+    if (status < 0) {
         close(accepted);
-        return error;
+        return status;
     }
-    out->local = peer_is_local(accepted, &out->peer);
     return accepted;
 }
