@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a check finds out about this host. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "client/facts.h"
 #include "system/interfaces.h"
 #include "system/listeners.h"
-#include "system/sockaddr.h"
 #include "system/user.h"
 
 #define INIT 1 /* holds the sockets of units, whoever serves them */
@@ -22,12 +20,8 @@ static void gather_interfaces(struct facts *facts)
     facts->interfaces_status = interfaces_read(read, FACTS_INTERFACES_MAX, &n);
     for (size_t i = 0; facts->interfaces_status == 0 && i < n; i++) {
         struct facts_interface *interface = &facts->interfaces[facts->n_interfaces++];
-        struct endpoint endpoint;
-        bool ipv4 = read[i].address.ss_family == AF_INET;
-        sockaddr_read((const struct sockaddr *)&read[i].address, endpoint.address.bytes,
-                      &endpoint.port);
-        interface->address = endpoint.address;
-        interface->prefix_bits = read[i].prefix_bits + (ipv4 ? 96 : 0);
+        memcpy(interface->address.bytes, read[i].ip, sizeof read[i].ip);
+        interface->prefix_bits = read[i].prefix_bits;
         snprintf(interface->name, sizeof interface->name, "%s", read[i].name);
     }
 }
@@ -40,8 +34,8 @@ static void gather_sockets(struct facts *facts)
     for (size_t i = 0; facts->sockets_status == 0 && i < n; i++) {
         struct facts_socket *socket = &facts->sockets[facts->n_sockets++];
         char user[FACTS_USER_SIZE];
-        sockaddr_read((const struct sockaddr *)&read[i].at, socket->at.address.bytes,
-                      &socket->at.port);
+        memcpy(socket->at.address.bytes, read[i].ip, sizeof read[i].ip);
+        socket->at.port = read[i].port;
         socket->both_families = read[i].both_families;
         socket->inode = read[i].inode;
         user_format(read[i].uid, user, sizeof user);

@@ -11,7 +11,7 @@
 static int compare_ends(const void *a, const void *b)
 {
     const struct socket_owner *left = a, *right = b;
-    int order = memcmp(left->address, right->address, sizeof left->address);
+    int order = memcmp(left->ip, right->ip, sizeof left->ip);
     return order ? order : (left->port > right->port) - (left->port < right->port);
 }
 
@@ -78,7 +78,7 @@ static bool is_ambiguous(const struct owners *owners, const struct socket_owner 
 const char *owners_find(const struct owners *owners, const struct endpoint *own)
 {
     struct socket_owner key = {.port = own->port};
-    memcpy(key.address, own->address.bytes, sizeof key.address);
+    memcpy(key.ip, own->address.bytes, sizeof key.ip);
     const struct socket_owner *found =
         owners->n_users
             ? bsearch(&key, owners->sockets, owners->n_sockets, sizeof key, compare_ends)

@@ -5,36 +5,22 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
-/* Where the bytes of an address lie in its sockaddr, and how many there are; 0 where it
- * is of neither family. */
-static size_t bytes_of(const struct sockaddr *sockaddr, const uint8_t **bytes)
-{
-    if (sockaddr->sa_family == AF_INET) {
-        *bytes = (const uint8_t *)sockaddr + offsetof(struct sockaddr_in, sin_addr);
-        return sizeof(struct in_addr);
-    }
-    if (sockaddr->sa_family == AF_INET6) {
-        *bytes = (const uint8_t *)sockaddr + offsetof(struct sockaddr_in6, sin6_addr);
-        return sizeof(struct in6_addr);
-    }
-    return 0;
-}
+#define ALL_BITS (8 * SOCKADDR_IP_SIZE)
+#define MAPPED_BITS 96 /* what precedes an IPv4 address in its mapped form */
 
 /* Counts the ones at the start of a netmask; without one the address is alone. */
-static unsigned prefix_of(const struct sockaddr *netmask, size_t len)
+static unsigned prefix_of(const struct sockaddr *netmask, sa_family_t family)
 {
-    const uint8_t *bytes;
-    unsigned bits = 0, most = (unsigned)(8 * len);
-    if (!netmask || bytes_of(netmask, &bytes) != len) {
-        return most;
+    uint8_t ip[SOCKADDR_IP_SIZE];
+    uint16_t port;
+    unsigned bits = family == AF_INET ? MAPPED_BITS : 0;
+    if (!netmask || netmask->sa_family != family || sockaddr_read(netmask, ip, &port) < 0) {
+        return ALL_BITS;
     }
-    while (bits < most && bytes[bits / 8] & 0x80u >> bits % 8) {
+    while (bits < ALL_BITS && ip[bits / 8] & 0x80u >> bits % 8) {
         bits++;
     }
     return bits;
@@ -42,19 +28,13 @@ static unsigned prefix_of(const struct sockaddr *netmask, size_t len)
 
 static bool interface_read(const struct ifaddrs *from, struct interfaces_address *out)
 {
-    const uint8_t *bytes;
-    if (!from->ifa_addr || !(from->ifa_flags & IFF_UP)) {
+    uint16_t port;
+    if (!from->ifa_addr || !(from->ifa_flags & IFF_UP) ||
+        sockaddr_read(from->ifa_addr, out->ip, &port) < 0) {
         return false;
     }
-    size_t len = bytes_of(from->ifa_addr, &bytes);
-    if (len == 0) {
-        return false;
-    }
-    *out = (struct interfaces_address){.prefix_bits = prefix_of(from->ifa_netmask, len)};
+    out->prefix_bits = prefix_of(from->ifa_netmask, from->ifa_addr->sa_family);
     snprintf(out->name, sizeof out->name, "%s", from->ifa_name);
-    memcpy(&out->address, from->ifa_addr,
-           from->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                : sizeof(struct sockaddr_in6));
     return true;
 }
 

@@ -4,14 +4,16 @@
 #define EPMD_SYSTEM_INTERFACES_H
 
 #include <stddef.h>
-#include <sys/socket.h>
+#include <stdint.h>
+
+#include "system/sockaddr.h"
 
 #define INTERFACES_NAME_SIZE 32
 
 struct interfaces_address {
     char name[INTERFACES_NAME_SIZE]; /* of the interface */
-    struct sockaddr_storage address; /* IPv4 or IPv6 */
-    unsigned prefix_bits;            /* of its network: 0 to 32, or to 128 */
+    uint8_t ip[SOCKADDR_IP_SIZE];
+    unsigned prefix_bits; /* of its network, of all 128: an IPv4 /24 has 120 */
 };
 
 /* Reads the addresses of the interfaces that are up, at most `size` of them. Returns 0

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
+
+#include "system/sockaddr.h"
 
 struct listeners_socket {
-    struct sockaddr_storage at;
+    uint8_t ip[SOCKADDR_IP_SIZE];
+    uint16_t port;
     bool both_families; /* of an IPv6 one: takes IPv4 connections, too */
     uint32_t uid;       /* of the user who has opened it */
     uint32_t inode;     /* the number by which /proc names it */

@@ -7,7 +7,6 @@
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 
 #include "system/listeners.h"
 #include "system/sock_diag_linux.h"
@@ -42,18 +41,8 @@ static int list_add(const struct nlmsghdr *message, void *argument)
     }
     struct listeners_socket *socket = &list->sockets[list->n++];
     *socket = (struct listeners_socket){.uid = told->idiag_uid, .inode = told->idiag_inode};
-    if (told->idiag_family == AF_INET) {
-        struct sockaddr_in *ipv4 = (struct sockaddr_in *)&socket->at;
-        ipv4->sin_family = AF_INET;
-        ipv4->sin_port = told->id.idiag_sport;
-        memcpy(&ipv4->sin_addr, told->id.idiag_src, sizeof ipv4->sin_addr);
-        return 0;
-    }
-    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&socket->at;
-    ipv6->sin6_family = AF_INET6;
-    ipv6->sin6_port = told->id.idiag_sport;
-    memcpy(&ipv6->sin6_addr, told->id.idiag_src, sizeof ipv6->sin6_addr);
-    socket->both_families = takes_ipv4(message, told);
+    sock_diag_read_end(told, socket->ip, &socket->port);
+    socket->both_families = told->idiag_family == AF_INET6 && takes_ipv4(message, told);
     return 0;
 }
 

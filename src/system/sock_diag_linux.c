@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,6 +75,20 @@ static int take_answer(int fd, sock_diag_visitor *visit, void *argument)
             }
         }
     }
+}
+
+void sock_diag_read_end(const struct inet_diag_msg *socket, uint8_t ip[SOCKADDR_IP_SIZE],
+                        uint16_t *port)
+{
+    union sockaddr_ip end = {.any.sa_family = socket->idiag_family};
+    if (socket->idiag_family == AF_INET) {
+        end.ipv4.sin_port = socket->id.idiag_sport;
+        memcpy(&end.ipv4.sin_addr, socket->id.idiag_src, sizeof end.ipv4.sin_addr);
+    } else {
+        end.ipv6.sin6_port = socket->id.idiag_sport;
+        memcpy(&end.ipv6.sin6_addr, socket->id.idiag_src, sizeof end.ipv6.sin6_addr);
+    }
+    sockaddr_read(&end.any, ip, port);
 }
 
 int sock_diag_dump(uint8_t family, uint32_t states, uint16_t connected_to, sock_diag_visitor *visit,

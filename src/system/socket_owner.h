@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "system/sockaddr.h"
+
 /* A socket's own end, and the user who made it. */
 struct socket_owner {
-    uint8_t address[16]; /* an IPv4 one in its IPv6-mapped form */
+    uint8_t ip[SOCKADDR_IP_SIZE];
     uint16_t port;
     uid_t uid;
 };

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "system/sock_diag_linux.h"
@@ -34,13 +33,8 @@ static int owners_add(const struct nlmsghdr *message, void *argument)
         owners->size = size;
     }
     struct socket_owner *owner = &owners->list[owners->n++];
-    *owner = (struct socket_owner){.port = ntohs(found->id.idiag_sport), .uid = found->idiag_uid};
-    if (found->idiag_family == AF_INET) {
-        owner->address[10] = owner->address[11] = 0xff;
-        memcpy(owner->address + 12, found->id.idiag_src, 4);
-    } else {
-        memcpy(owner->address, found->id.idiag_src, 16);
-    }
+    owner->uid = found->idiag_uid;
+    sock_diag_read_end(found, owner->ip, &owner->port);
     return 0;
 }
 
