@@ -34,8 +34,8 @@ struct option {
     const char *name;
     const char *value; /* what has to follow it, or in brackets may, or NULL */
     enum option_kind kind;
-    size_t offset; /* of the member that it sets */
-    enum options_command command;
+    size_t offset;     /* of the member that it sets */
+    unsigned commands; /* the one that it is, or else those that it goes with; 0: all */
     const char *help;
 };
 
@@ -83,10 +83,11 @@ static const struct option option_table[] = {
     {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,
      "do without these: core, dumpable, privileges, seccomp, or all"},
     {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
-    {"l", NULL, OPTION_FLAG, MEMBER(in_columns), 0,
+    {"l", NULL, OPTION_FLAG, MEMBER(in_columns), COMMAND_NAMES,
      "with -names: in columns, with all that is known of each node"},
-    {"json", NULL, OPTION_FLAG, MEMBER(json), 0, "with -names, -check: the same for programs"},
-    {"host", "HOST", OPTION_TEXT, MEMBER(host), 0,
+    {"json", NULL, OPTION_FLAG, MEMBER(json), COMMAND_NAMES | COMMAND_CHECK,
+     "with -names, -check: the same for programs"},
+    {"host", "HOST", OPTION_TEXT, MEMBER(host), COMMAND_NAMES,
      "with -names: ask the daemon of another host, by name or address"},
     {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
     {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
@@ -120,19 +121,6 @@ static const struct {
 
 #define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
 
-/* Which commands an option goes with that is not for every one. */
-static const struct {
-    const char *option;
-    enum options_command command;
-} companion_table[] = {
-    {"-l", COMMAND_NAMES},
-    {"-json", COMMAND_NAMES},
-    {"-json", COMMAND_CHECK},
-    {"-host", COMMAND_NAMES},
-};
-
-#define N_COMPANIONS (sizeof companion_table / sizeof *companion_table)
-
 static const struct option *find_option(const char *word)
 {
     size_t dashes = strncmp(word, "--", 2) == 0 ? 2 : 1;
@@ -147,14 +135,15 @@ static const struct option *find_option(const char *word)
 static int set_command(const struct option *option, const char *word, const char *value,
                        struct options *options, char *error)
 {
-    if (option->command == COMMAND_HELP || options->command == COMMAND_HELP) {
+    enum options_command command = (enum options_command)option->commands;
+    if (command == COMMAND_HELP || options->command == COMMAND_HELP) {
         options->command = COMMAND_HELP;
         return 0;
     }
-    if (options->command != COMMAND_SERVE && options->command != option->command) {
+    if (options->command != COMMAND_SERVE && options->command != command) {
         return value_fail(error, "%s: there is another command already; one at a time", word);
     }
-    options->command = option->command;
+    options->command = command;
     if (value) {
         *(const char **)(void *)((char *)options + option->offset) = value;
     }
@@ -295,35 +284,14 @@ static int settle_log(struct options *options, char *error)
     return 0;
 }
 
-static bool is_companion(const struct option *option)
-{
-    for (size_t i = 0; i < N_COMPANIONS; i++) {
-        if (find_option(companion_table[i].option) == option) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool goes_with(const struct option *option, enum options_command command)
-{
-    for (size_t i = 0; i < N_COMPANIONS; i++) {
-        if (find_option(companion_table[i].option) == option &&
-            companion_table[i].command == command) {
-            return true;
-        }
-    }
-    return !is_companion(option);
-}
-
 /* Writes which commands an option goes with. */
 static void write_commands(const struct option *option, char *text, size_t size)
 {
     size_t len = 0;
-    for (size_t i = 0; i < N_OPTIONS; i++) {
+    for (size_t i = 0; i < N_OPTIONS && len < size; i++) {
         const struct option *command = &option_table[i];
         if (command->kind == OPTION_COMMAND && command->help &&
-            goes_with(option, command->command) && len < size) {
+            command->commands & option->commands) {
             len +=
                 (size_t)snprintf(text + len, size - len, "%s-%s", len ? " or " : "", command->name);
         }
@@ -334,7 +302,7 @@ static int check_companions(const struct options *options, const bool given[], c
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *option = &option_table[i];
-        if (given[i] && !goes_with(option, options->command)) {
+        if (given[i] && option->commands && !(option->commands & options->command)) {
             char commands[64] = "";
             write_commands(option, commands, sizeof commands);
             return value_fail(error, "-%s goes only with %s", option->name, commands);
@@ -378,8 +346,7 @@ static void print_options(FILE *out, bool commands)
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option *option = &option_table[i];
         bool last = i + 1 == N_OPTIONS;
-        bool of_commands = option->kind == OPTION_COMMAND || is_companion(option);
-        if (option->help && of_commands == commands) {
+        if (option->help && (option->commands != 0) == commands) {
             print_option(out, option, last || option[1].help ? NULL : &option[1]);
         }
     }

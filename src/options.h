@@ -21,17 +21,18 @@
 #define OPTIONS_ADDRESSES_MAX 64
 #define OPTIONS_ERROR_SIZE 256
 
+/* Bits, so that an option can say which commands it goes with. */
 enum options_command {
-    COMMAND_SERVE, /* none named: be the daemon */
-    COMMAND_NAMES,
-    COMMAND_DUMP,
-    COMMAND_STARTED,
-    COMMAND_KILL,
-    COMMAND_STOP,
-    COMMAND_RELOAD,
-    COMMAND_CHECK,
-    COMMAND_HELP,
-    COMMAND_VERSION,
+    COMMAND_SERVE = 0, /* none named: be the daemon */
+    COMMAND_NAMES = 1 << 0,
+    COMMAND_DUMP = 1 << 1,
+    COMMAND_STARTED = 1 << 2,
+    COMMAND_KILL = 1 << 3,
+    COMMAND_STOP = 1 << 4,
+    COMMAND_RELOAD = 1 << 5,
+    COMMAND_CHECK = 1 << 6,
+    COMMAND_HELP = 1 << 7,
+    COMMAND_VERSION = 1 << 8,
 };
 
 /* What set an option, as the user wrote it. */
