@@ -20,8 +20,7 @@
 struct command {
     enum options_command command;
     enum protocol_tag tag;
-    int (*print)(const struct exchange_reply *reply);
-    bool silent;
+    int (*print)(enum options_command command, const struct exchange_reply *reply);
 };
 
 static int print_no_response(void)
@@ -30,8 +29,9 @@ static int print_no_response(void)
     return EXIT_FAILURE;
 }
 
-static int print_listing(const struct exchange_reply *reply)
+static int print_listing(enum options_command command, const struct exchange_reply *reply)
 {
+    (void)command;
     struct wire_reader reader;
     wire_reader_init(&reader, reply->bytes, reply->len);
     uint32_t port = wire_read_u32(&reader);
@@ -43,67 +43,50 @@ static int print_listing(const struct exchange_reply *reply)
     return EXIT_SUCCESS;
 }
 
-static int print_started(const struct exchange_reply *reply)
+static int print_started(enum options_command command, const struct exchange_reply *reply)
 {
+    (void)command;
     return reply->len < LISTING_HEADER ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static bool reply_is(const struct exchange_reply *reply, const char *text)
-{
-    return strncmp((const char *)reply->bytes, text, strlen(text)) == 0;
-}
+/* The answers in words, each to one command. */
+static const struct {
+    enum options_command command;
+    const char *reply;
+    const char *printed;
+    int status;
+} answer_table[] = {
+    {COMMAND_KILL, "OK", "Killed", EXIT_SUCCESS},
+    {COMMAND_KILL, "NO", "Killing not allowed - living nodes in database.", EXIT_FAILURE},
+    {COMMAND_STOP, "STOPPED", "STOPPED", EXIT_SUCCESS},
+    {COMMAND_STOP, "NOEXIST", "NOEXIST", EXIT_SUCCESS},
+    {COMMAND_RELOAD, "OK", "Reloading", EXIT_SUCCESS},
+    {COMMAND_RELOAD, "NO",
+     "Reloading not possible - no keeper or service manager holds the registrations.",
+     EXIT_FAILURE},
+};
 
-static int print_unexpected(const struct exchange_reply *reply)
+static int print_answer(enum options_command command, const struct exchange_reply *reply)
 {
-    printf("epmd: local epmd responded with <%s>\n", (const char *)reply->bytes);
+    const char *text = (const char *)reply->bytes;
+    for (size_t i = 0; i < sizeof answer_table / sizeof *answer_table; i++) {
+        const char *known = answer_table[i].reply;
+        if (answer_table[i].command == command && strncmp(text, known, strlen(known)) == 0) {
+            puts(answer_table[i].printed);
+            return answer_table[i].status;
+        }
+    }
+    printf("epmd: local epmd responded with <%s>\n", text);
     return EXIT_FAILURE;
 }
 
-static int print_killed(const struct exchange_reply *reply)
-{
-    if (reply_is(reply, "OK")) {
-        puts("Killed");
-        return EXIT_SUCCESS;
-    }
-    if (reply_is(reply, "NO")) {
-        puts("Killing not allowed - living nodes in database.");
-        return EXIT_FAILURE;
-    }
-    return print_unexpected(reply);
-}
-
-static int print_reloaded(const struct exchange_reply *reply)
-{
-    if (reply_is(reply, "OK")) {
-        puts("Reloading");
-        return EXIT_SUCCESS;
-    }
-    if (reply_is(reply, "NO")) {
-        puts("Reloading not possible - no keeper or service manager holds the registrations.");
-        return EXIT_FAILURE;
-    }
-    return print_unexpected(reply);
-}
-
-static int print_stopped(const struct exchange_reply *reply)
-{
-    static const char *const answers[] = {"STOPPED", "NOEXIST"};
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        if (reply_is(reply, answers[i])) {
-            puts(answers[i]);
-            return EXIT_SUCCESS;
-        }
-    }
-    return print_unexpected(reply);
-}
-
 static const struct command command_table[] = {
-    {COMMAND_NAMES, PROTOCOL_NAMES_REQ, print_listing, false},
-    {COMMAND_DUMP, PROTOCOL_DUMP_REQ, print_listing, false},
-    {COMMAND_STARTED, PROTOCOL_NAMES_REQ, print_started, true},
-    {COMMAND_KILL, PROTOCOL_KILL_REQ, print_killed, false},
-    {COMMAND_STOP, PROTOCOL_STOP_REQ, print_stopped, false},
-    {COMMAND_RELOAD, PROTOCOL_RELOAD_REQ, print_reloaded, false},
+    {COMMAND_NAMES, PROTOCOL_NAMES_REQ, print_listing},
+    {COMMAND_DUMP, PROTOCOL_DUMP_REQ, print_listing},
+    {COMMAND_STARTED, PROTOCOL_NAMES_REQ, print_started},
+    {COMMAND_KILL, PROTOCOL_KILL_REQ, print_answer},
+    {COMMAND_STOP, PROTOCOL_STOP_REQ, print_answer},
+    {COMMAND_RELOAD, PROTOCOL_RELOAD_REQ, print_answer},
 };
 
 static const struct command *find_command(enum options_command command)
@@ -130,13 +113,13 @@ static size_t write_request(const struct command *command, const struct options 
 
 static int report_failure(const struct command *command, int error)
 {
-    bool silent = command->silent;
+    if (command->command == COMMAND_STARTED) {
+        return EXIT_FAILURE; /* which says it all */
+    }
     if (error == -ETIMEDOUT || error == -EMSGSIZE) {
-        return silent ? EXIT_FAILURE : print_no_response();
+        return print_no_response();
     }
-    if (!silent) {
-        fputs("epmd: Cannot connect to local epmd\n", stderr);
-    }
+    fputs("epmd: Cannot connect to local epmd\n", stderr);
     return EXIT_FAILURE;
 }
 
@@ -162,7 +145,7 @@ int commands_run(const struct options *options)
     if (status < 0) {
         return report_failure(command, status);
     }
-    status = command->print(&reply);
+    status = command->print(command->command, &reply);
     exchange_free(&reply);
     return output_finish() < 0 ? EXIT_FAILURE : status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands that talk to a running epmd: -names, -dump, -started, -kill, -stop.
+ * The commands that talk to a running epmd: -names, -dump, -started, -kill, -stop, -reload.
  *
  * What they print and how they end is what scripts have relied on for decades.
  */
