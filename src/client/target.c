@@ -11,17 +11,17 @@
 #define NUMERIC_HOST_SIZE 64 /* longest address, and a zone */
 #define SERVICE_SIZE 8
 
-static void target_resolve(struct target *target, const char *host, uint16_t port, int flags,
-                           int *error)
+/* Adds the addresses of a host. Returns 0 or an error of getaddrinfo(3). */
+static int target_resolve(struct target *target, const char *host, uint16_t port, int flags)
 {
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     struct addrinfo *found;
     char service[SERVICE_SIZE];
     snprintf(service, sizeof service, "%u", port);
-    *error = getaddrinfo(host, service, &hints, &found);
-    if (*error != 0) {
-        return;
+    int error = getaddrinfo(host, service, &hints, &found);
+    if (error != 0) {
+        return error;
     }
     for (const struct addrinfo *at = found; at && target->n < TARGET_ADDRESSES_MAX;
          at = at->ai_next) {
@@ -30,21 +30,20 @@ static void target_resolve(struct target *target, const char *host, uint16_t por
         address->len = at->ai_addrlen;
     }
     freeaddrinfo(found);
+    return 0;
 }
 
 void target_init_local(struct target *target, uint16_t port)
 {
-    int error;
     *target = (struct target){.host = NULL};
-    target_resolve(target, "::1", port, AI_NUMERICHOST, &error);
-    target_resolve(target, "127.0.0.1", port, AI_NUMERICHOST, &error);
+    (void)target_resolve(target, "::1", port, AI_NUMERICHOST);
+    (void)target_resolve(target, "127.0.0.1", port, AI_NUMERICHOST);
 }
 
 int target_init_host(struct target *target, const char *host, uint16_t port, const char **reason)
 {
-    int error;
     *target = (struct target){.host = host};
-    target_resolve(target, host, port, 0, &error);
+    int error = target_resolve(target, host, port, 0);
     if (error != 0) {
         *reason = gai_strerror(error);
         return -ENOENT;
