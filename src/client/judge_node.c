@@ -82,15 +82,6 @@ static void judge_unheard(const struct facts *facts, uint16_t port, struct findi
     }
 }
 
-static const char *knock_text(const struct probe *probe)
-{
-    return probe->connected                 ? "accepts"
-           : probe->status == -ECONNREFUSED ? "refuses"
-           : probe->status == -ETIMEDOUT    ? "does not answer at all"
-           : probe->status == -ETIME        ? "not tried, as the time was up"
-                                            : strerror(-probe->status);
-}
-
 void judge_node(const struct facts *facts, struct findings *findings)
 {
     const struct facts_lookup *known = facts_known(facts);
@@ -111,7 +102,7 @@ void judge_node(const struct facts *facts, struct findings *findings)
     for (size_t i = 0; i < facts->n_knocks; i++) {
         findings_say(findings, "%s", i ? "; " : "");
         say_endpoint(findings, &facts->knocks[i].probe.to);
-        findings_say(findings, ": %s", knock_text(&facts->knocks[i].probe));
+        findings_say(findings, ": %s", probe_connect_text(&facts->knocks[i].probe));
     }
     if (accepted(facts)) {
         findings_judge(findings, FINDINGS_OK, NULL);

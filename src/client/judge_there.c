@@ -118,10 +118,7 @@ static const char *answer_text(const struct facts_lookup *lookup)
         return "answers";
     }
     if (!probe->connected) {
-        return probe->status == -ETIMEDOUT      ? "does not answer at all"
-               : probe->status == -ECONNREFUSED ? "refuses"
-               : probe->status == -ETIME        ? "not tried, as the time was up"
-                                                : strerror(-probe->status);
+        return probe_connect_text(probe);
     }
     if (probe->status < 0) {
         return "accepts, but says nothing";

@@ -2,6 +2,9 @@
 /* One question to a stranger. */
 #include "client/probe.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "client/stream.h"
 #include "system/sockaddr.h"
 
@@ -36,4 +39,13 @@ void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes
         probe->status = receive_reply(probe, &stream, is_enough);
     }
     stream_close(&stream);
+}
+
+const char *probe_connect_text(const struct probe *probe)
+{
+    return probe->connected                 ? "accepts"
+           : probe->status == -ECONNREFUSED ? "refuses"
+           : probe->status == -ETIMEDOUT    ? "does not answer at all"
+           : probe->status == -ETIME        ? "not tried, as the time was up"
+                                            : strerror(-probe->status);
 }

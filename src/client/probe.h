@@ -29,4 +29,7 @@ struct probe {
 void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
                bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms);
 
+/* How the attempt to connect has ended, as the end of a sentence. */
+const char *probe_connect_text(const struct probe *probe);
+
 #endif
