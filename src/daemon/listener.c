@@ -41,15 +41,17 @@ int listener_open(const struct address *address, uint16_t port)
     return fd;
 }
 
+static int get_option(int fd, int level, int option, int *out)
+{
+    socklen_t len = sizeof *out;
+    return getsockopt(fd, level, option, out, &len);
+}
+
 int listener_adopt(int fd)
 {
     int type, listens;
-    socklen_t len = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
-        return -errno;
-    }
-    len = sizeof listens;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0) {
+    if (get_option(fd, SOL_SOCKET, SO_TYPE, &type) < 0 ||
+        get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens) < 0) {
         return -errno;
     }
     if (type != SOCK_STREAM) {
@@ -94,8 +96,7 @@ int listener_endpoint(int fd, struct endpoint *out)
 bool listener_takes_ipv4(int fd)
 {
     int only_ipv6;
-    socklen_t len = sizeof only_ipv6;
-    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &len) == 0 && !only_ipv6;
+    return get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6) == 0 && !only_ipv6;
 }
 
 static bool peer_is_local(int fd, const struct endpoint *peer)
