@@ -36,15 +36,20 @@ static const struct timeval flush_interval = {.tv_usec = 10000};
 
 /* ---- the watcher ---- */
 
-static void store_lose_watcher(struct store *store, const char *why)
+static void store_hang_up(struct store *store)
 {
-    log_line(LOG_WARNING, "%s has gone (%s): from now on registrations end with this process",
-             store->keeper ? "the keeper" : "the service manager", why);
     event_del(&store->flush);
     event_del(&store->hangup);
     event_del(&store->watchdog);
     close(store->channel);
     store->channel = -1;
+}
+
+static void store_lose_watcher(struct store *store, const char *why)
+{
+    log_line(LOG_WARNING, "%s has gone (%s): from now on registrations end with this process",
+             store->keeper ? "the keeper" : "the service manager", why);
+    store_hang_up(store);
     store->server->sessions.can_reload = false;
 }
 
@@ -95,21 +100,21 @@ static void store_note_full(struct store *store, bool is_full)
     store->is_full = is_full;
 }
 
-static bool store_flush_state(struct store *store)
+static int store_flush_state(struct store *store)
 {
     int status = store_send(store, MESSAGE_STATE, &store->state.fd, 1);
     store->state_waits = status == -EAGAIN;
-    return status == 0;
+    return status;
 }
 
-static bool store_flush_announcement(struct store *store)
+static int store_flush_announcement(struct store *store)
 {
     char message[80];
     snprintf(message, sizeof message, "READY=1\nSTATUS=Listening on port %u\n",
              store->server->options->port);
     int status = store_send(store, message, NULL, 0);
     store->announcement_waits = status == -EAGAIN;
-    return status == 0;
+    return status;
 }
 
 /* Collects what waits and the manager has room for. Returns how many. */
@@ -138,8 +143,8 @@ static void store_settle(struct store *store, size_t n, bool stored)
     store->n_stored += stored ? n : 0;
 }
 
-/* Hands over a batch of registrations. Returns whether the watcher took it. */
-static bool store_flush_nodes(struct store *store)
+/* Hands over a batch of registrations. */
+static int store_flush_nodes(struct store *store)
 {
     int fds[NOTIFY_FDS_MAX];
     char message[100];
@@ -150,20 +155,20 @@ static bool store_flush_nodes(struct store *store)
     if (n == 0) {
         store_note_full(store, n_waiting > 0);
         store_settle(store, n_waiting, false);
-        return true;
+        return 0;
     }
     snprintf(message, sizeof message, MESSAGE_NODE "STATUS=%zu registrations wait to be stored\n",
              n_waiting - n);
-    if (store_send(store, message, fds, n) < 0) {
-        return false;
+    int status = store_send(store, message, fds, n);
+    if (status == 0) {
+        store_settle(store, n, true);
     }
-    store_settle(store, n, true);
-    return true;
+    return status;
 }
 
-/* Hands over some of what waits, in the order in which it is needed. Returns whether the
- * watcher took it. */
-static bool store_flush(struct store *store)
+/* Hands over some of what waits, in the order in which it is needed. Returns 0 where the
+ * watcher took it, or a negative errno. */
+static int store_flush(struct store *store)
 {
     if (store->state_waits) {
         return store_flush_state(store);
@@ -181,7 +186,7 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
     struct store *store = argument;
-    while (store_waits(store) && store_flush(store)) {
+    while (store_waits(store) && store_flush(store) == 0) {
         /* as much as it takes now */
     }
     if (store->channel < 0 || store_waits(store)) {
@@ -242,9 +247,8 @@ void store_open(struct store *store, struct server *server, const struct inherit
     store->max_stored = room > 0 ? room - 1 : 0; /* and the state */
     int status = state_open(&store->state, inheritance->memory);
     if (status == 0 && inheritance->memory < 0) {
-        status = store_send(store, MESSAGE_STATE, &store->state.fd, 1);
-        store->state_waits = status == -EAGAIN;
-        status = store->state_waits ? 0 : status;
+        status = store_flush_state(store);
+        status = status == -EAGAIN ? 0 : status;
     }
     if (status < 0) {
         log_line(LOG_WARNING,
@@ -338,17 +342,13 @@ void store_close(struct store *store)
 {
     int64_t deadline_ms = clock_now_ms() + CLOSING_PATIENCE_MS;
     while (store->channel >= 0 && store_waits(store) && clock_now_ms() < deadline_ms) {
-        if (!store_flush(store)) {
+        if (store_flush(store) < 0) {
             poll(NULL, 0, 1);
         }
     }
     if (store->channel >= 0) {
-        event_del(&store->flush);
-        event_del(&store->hangup);
-        event_del(&store->watchdog);
-        close(store->channel);
+        store_hang_up(store);
     }
-    store->channel = -1;
     store->is_closed = true;
     state_close(&store->state);
 }
