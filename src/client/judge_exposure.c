@@ -23,8 +23,7 @@ static bool is_in(const char *list, const struct address *address)
 {
     struct networks networks;
     char error[NETWORKS_ERROR_SIZE];
-    return networks_parse(list, &networks, error) == 0 &&
-           networks_contain(&networks, address, false);
+    return networks_parse(list, &networks, error) == 0 && networks_contain(&networks, address);
 }
 
 /* Where it listens: as the kernel says, or else as it says itself. */

@@ -177,9 +177,9 @@ static bool network_contains(const struct network *network, const struct address
            address_is_ipv4(address) == address_is_ipv4(&network->base);
 }
 
-bool networks_contain(const struct networks *networks, const struct address *address, bool local)
+bool networks_contain(const struct networks *networks, const struct address *address)
 {
-    if (networks->any || (networks->local && local)) {
+    if (networks->any) {
         return true;
     }
     for (size_t i = 0; i < networks->n; i++) {

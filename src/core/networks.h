@@ -26,7 +26,7 @@ struct network {
 
 struct networks {
     bool any;   /* everybody */
-    bool local; /* peers on this host */
+    bool local; /* peers on this host, about whom no list is asked */
     bool none;  /* nobody, by name: the word stands alone */
     size_t n;
     struct network networks[NETWORKS_MAX];
@@ -40,7 +40,7 @@ int networks_parse(const char *text, struct networks *out, char error[NETWORKS_E
 /* Writes a list as networks_parse() reads it; one that has nobody in it as `none`. */
 void networks_format(const struct networks *networks, char text[NETWORKS_TEXT_SIZE]);
 
-/* Whether a peer of that address, which is on this host or not, is in the list. */
-bool networks_contain(const struct networks *networks, const struct address *address, bool local);
+/* Whether a peer of that address, which is elsewhere, is in the list. */
+bool networks_contain(const struct networks *networks, const struct address *address);
 
 #endif

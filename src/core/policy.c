@@ -18,9 +18,9 @@ bool policy_is_local(const struct address *peer, const struct address *own)
 
 bool policy_may_ask_anything(const struct policy *policy, const struct address *peer, bool local)
 {
-    return local || networks_contain(&policy->allow_lookup, peer, local) ||
-           networks_contain(&policy->allow_names, peer, local) ||
-           networks_contain(&policy->allow_register, peer, local);
+    return local || networks_contain(&policy->allow_lookup, peer) ||
+           networks_contain(&policy->allow_names, peer) ||
+           networks_contain(&policy->allow_register, peer);
 }
 
 /* Commands concern the daemon itself: no list opens them to other hosts. */
@@ -42,7 +42,7 @@ static enum refusal check_command(const struct policy *policy, enum protocol_tag
 static enum refusal check_list(const struct networks *allowed, const struct address *peer,
                                bool local, enum refusal refusal)
 {
-    return local || networks_contain(allowed, peer, local) ? REFUSAL_NONE : refusal;
+    return local || networks_contain(allowed, peer) ? REFUSAL_NONE : refusal;
 }
 
 enum refusal policy_check(const struct policy *policy, enum protocol_tag tag,
