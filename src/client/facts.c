@@ -7,10 +7,9 @@
 #include "client/names_reply.h"
 #include "system/clock.h"
 
-int facts_time_left(const struct facts *facts, int64_t until_ms)
+int facts_time_left(int64_t until_ms)
 {
-    int64_t end_ms = until_ms < facts->deadline_ms ? until_ms : facts->deadline_ms;
-    int64_t left_ms = end_ms - clock_now_ms();
+    int64_t left_ms = until_ms - clock_now_ms();
     if (left_ms <= 0) {
         return 0;
     }
@@ -39,7 +38,7 @@ const struct facts_lookup *facts_known(const struct facts *facts)
 
 static int ask(const struct facts *facts, uint16_t port, uint8_t tag, struct exchange_reply *reply)
 {
-    int left_ms = facts_time_left(facts, INT64_MAX);
+    int left_ms = facts_time_left(facts->deadline_ms);
     return left_ms > 0 ? exchange_with_local(port, &tag, sizeof tag, left_ms, reply) : -ETIME;
 }
 

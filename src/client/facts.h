@@ -123,8 +123,9 @@ void facts_gather_lookups(struct facts *facts);
 void facts_gather_knocks(struct facts *facts);
 void facts_gather_others(struct facts *facts);
 
-/* How long the next question may take, in milliseconds; 0 when the time is up. */
-int facts_time_left(const struct facts *facts, int64_t until_ms);
+/* How long a question may take that has to be over by then: milliseconds, FACTS_PROBE_MS
+ * at the most; 0 when the time is up. */
+int facts_time_left(int64_t until_ms);
 
 /* Whether an address is one of this host's. */
 bool facts_has_address(const struct facts *facts, const struct address *address);

@@ -88,11 +88,10 @@ static bool is_port_reply(const uint8_t *reply, size_t len)
 }
 
 /* Asks if there is time. */
-static void ask(const struct facts *facts, struct probe *probe, const struct endpoint *to,
-                const uint8_t *request, size_t len,
+static void ask(struct probe *probe, const struct endpoint *to, const uint8_t *request, size_t len,
                 bool (*is_enough)(const uint8_t *reply, size_t len), int64_t until_ms)
 {
-    int left_ms = facts_time_left(facts, until_ms);
+    int left_ms = facts_time_left(until_ms);
     if (left_ms > 0) {
         probe_ask(probe, to, request, len, is_enough, left_ms);
     } else {
@@ -133,7 +132,7 @@ static void look_up(struct facts *facts, const struct address *address, bool ext
     int64_t until_ms = facts->deadline_ms - (FACTS_TIME_MS - FACTS_LOOKUP_TIME_MS);
 
     lookup->extra = extra;
-    ask(facts, &lookup->probe, &to, request, len, is_port_reply, until_ms);
+    ask(&lookup->probe, &to, request, len, is_port_reply, until_ms);
     lookup->answer = read_answer(lookup);
 }
 
@@ -154,7 +153,7 @@ static void gather_names(struct facts *facts)
 {
     static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
     for (size_t i = 0; i < facts->n_lookups && !facts_known(facts); i++) {
-        int left_ms = facts_time_left(facts, facts->deadline_ms);
+        int left_ms = facts_time_left(facts->deadline_ms);
         const struct probe *probe = &facts->lookups[i].probe;
         if (facts->lookups[i].answer == FACTS_UNKNOWN && facts->target.has_name && left_ms > 0) {
             int status = exchange_with(&probe->to, request, sizeof request, left_ms, &facts->names);
@@ -190,7 +189,7 @@ static void knock(struct facts *facts, const struct facts_lookup *at)
     size_t len = distribution_encode_hello(hello, at->node.highest, CHECKER);
     struct facts_knock *knock = &facts->knocks[facts->n_knocks++];
     const struct endpoint to = {at->probe.to.address, at->node.port};
-    ask(facts, &knock->probe, &to, hello, len, is_hello_answer, facts->deadline_ms);
+    ask(&knock->probe, &to, hello, len, is_hello_answer, facts->deadline_ms);
     knock->answer = distribution_decode_answer(knock->probe.reply, knock->probe.len, knock->status);
 }
 
