@@ -4,9 +4,9 @@
  * one goes first when there are too many.
  *
  * Every connection is in one queue, but while its first bytes are looked at: most are
- * done by then, and need none. The queues of unfinished connections are
- * in the order of their deadlines, because all get the same time: one timer, for the
- * oldest, serves all of them, and it is not armed while there are none.
+ * done by then, and need none. The queues of unfinished connections are in the order of
+ * their deadlines, because all get the same time: one timer, for the oldest, serves all of
+ * them, and it is not armed while there are none.
  */
 #ifndef EPMD_DAEMON_CAPACITY_H
 #define EPMD_DAEMON_CAPACITY_H

@@ -51,16 +51,15 @@ void server_announce(struct server *server);
  * process: KEEPER_EXIT_RELOAD where a successor is to take over; or a negative errno. */
 int server_run(struct server *server);
 
-/* Ends server_run(), and with it all registrations. */
+/* Ends server_run(), once it is back in its loop. */
 void server_stop(struct server *server);
 
 /* Lets a successor take over, because the peer of `asker` has asked, or a signal where that
- * is NULL: stops accepting, and ends server_run() once the requests
- * that are under way have been served, or half a second later. Does nothing where the
- * registrations would be lost. */
+ * is NULL: stops accepting, and ends server_run() once the requests that are under way have
+ * been served, or half a second later. Does nothing where the registrations would be lost. */
 void server_reload(struct server *server, const struct session *asker);
 
-/* Called after each connection's end: a reload may have waited for it. */
+/* Called after each connection's end: a reload, or an end, may have waited for it. */
 void server_check_drained(struct server *server);
 
 /* Prepares the end that a KILL_REQ asks for: frees the port, so that another epmd may
