@@ -2,7 +2,6 @@
 /* The command line and the environment, read once. */
 #include "options.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "client/names_reply.h"
+
 #define NAMES_LOOKED_AT 1000
 #define LEN_MAX 64 /* of names that are compared: whoever types longer ones pastes them */
 

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#include "client/names_reply.h"
+#include "client/exchange.h"
+#include "core/protocol.h"
 
 #define SUGGEST_MAX 3
 

@@ -8,7 +8,6 @@
 #ifndef EPMD_CLIENT_TARGET_H
 #define EPMD_CLIENT_TARGET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>

@@ -15,7 +15,7 @@
 #include "core/address.h"
 #include "daemon/agreement.h"
 #include "daemon/binding.h"
-#include "daemon/store.h"
+#include "daemon/inheritance.h"
 
 /* As many as can be named; a service manager may pass as many. */
 #define ACCEPTOR_LISTENERS_MAX BINDING_MAX

@@ -9,6 +9,7 @@
 
 #include "daemon/description.h"
 #include "daemon/server.h"
+#include "daemon/unsent.h"
 #include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/keeper.h"

@@ -10,16 +10,15 @@
 #define EPMD_DAEMON_CONNECTION_H
 
 #include <event2/event_struct.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/session.h"
 #include "daemon/capacity.h"
 #include "daemon/listener.h"
 #include "daemon/report.h"
-#include "daemon/unsent.h"
 
 struct server;
+struct unsent;
 
 enum connection_state {
     CONNECTION_HELD_UP,       /* by -delay_accept, before it is read */

@@ -3,7 +3,6 @@
 #include "daemon/description.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -17,7 +17,6 @@
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "daemon/inheritance.h"
 

@@ -9,7 +9,6 @@
 #define EPMD_DAEMON_QUOTA_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/address.h"

@@ -7,7 +7,6 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/session.h"

@@ -9,7 +9,6 @@
 #ifndef EPMD_DAEMON_STATE_H
 #define EPMD_DAEMON_STATE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/registry.h"

@@ -17,13 +17,11 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "daemon/inheritance.h"
 #include "daemon/state.h"
 
 struct connection;
-struct options;
 struct server;
 
 struct store {

@@ -2,7 +2,7 @@
 /* Entries for systemd's journal. */
 #include "system/journal.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
