@@ -36,6 +36,11 @@ static const struct timeval flush_interval = {.tv_usec = 10000};
 
 /* ---- the watcher ---- */
 
+static const char *watcher_name(const struct store *store)
+{
+    return store->keeper ? "the keeper" : "the service manager";
+}
+
 static void store_hang_up(struct store *store)
 {
     event_del(&store->flush);
@@ -48,7 +53,7 @@ static void store_hang_up(struct store *store)
 static void store_lose_watcher(struct store *store, const char *why)
 {
     log_line(LOG_WARNING, "%s has gone (%s): from now on registrations end with this process",
-             store->keeper ? "the keeper" : "the service manager", why);
+             watcher_name(store), why);
     store_hang_up(store);
     store->server->sessions.can_reload = false;
 }
@@ -194,7 +199,7 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
     }
     event_del(&store->flush);
     if (store->is_busy && !store->is_full) {
-        log_line(LOG_INFO, "all registrations are with the service manager again");
+        log_line(LOG_INFO, "all registrations are with %s again", watcher_name(store));
     }
     store->is_busy = false;
 }
@@ -207,7 +212,7 @@ void store_await(struct store *store)
     log_line(LOG_WARNING,
              "%s is busy: the last registrations would not survive a restart until it "
              "takes them",
-             store->keeper ? "the keeper" : "the service manager");
+             watcher_name(store));
     store->is_busy = true;
     event_add(&store->flush, &flush_interval);
 }

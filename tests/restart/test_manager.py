@@ -87,6 +87,21 @@ def test_a_slow_manager_slows_nobody(manager):
         node.close()
 
 
+def test_a_slow_keeper_is_called_by_its_name(ours):
+    """It takes what it is sent at once, unless somebody has stopped it."""
+    with Watcher(ours) as keeper:
+        keeper.listen()
+        server = keeper.start()
+        nodes = []
+        while "the keeper is busy" not in server.log() and len(nodes) < 5000:
+            nodes += register(server, 20, start=len(nodes))
+        keeper.take_until(lambda: "all registrations are with the keeper again" in server.log(),
+                          "a line in the log")
+        check(server, nodes)
+        for node in nodes:
+            node.close()
+
+
 def test_what_it_has_not_taken_is_handed_over_at_the_end(manager):
     """An orderly end waits a second for it, as long as it takes some."""
     server = manager.start()
