@@ -21,8 +21,8 @@
  * state: for managers that do not tell. */
 #define MANAGER_MAX (4096 + 1)
 
-/* How long a registration may wait for our own keeper: it answers in microseconds,
- * unless it has been stopped. */
+/* How long a registration may wait for our own keeper: it answers in microseconds, unless
+ * it has been stopped. Then nobody waits again until it has taken what there is. */
 #define KEEPER_PATIENCE_MS 250
 #define CLOSING_PATIENCE_MS 1000
 
@@ -64,14 +64,19 @@ static int store_send(struct store *store, const char *message, const int *fds, 
         return -ENOTCONN;
     }
     int status = notify_send(store->channel, message, fds, n_fds);
-    if (status == -EAGAIN && store->keeper) {
-        struct pollfd pollfd = {.fd = store->channel, .events = POLLOUT};
-        if (poll(&pollfd, 1, KEEPER_PATIENCE_MS) > 0) {
-            status = notify_send(store->channel, message, fds, n_fds);
-        }
-    }
     if (status < 0 && status != -EAGAIN) {
         store_lose_watcher(store, strerror(-status));
+    }
+    return status;
+}
+
+/* Hands one descriptor over, for which a keeper gets a moment. */
+static int store_hand_over(struct store *store, const char *message, int fd)
+{
+    int status = store_send(store, message, &fd, 1);
+    struct pollfd pollfd = {.fd = store->channel, .events = POLLOUT};
+    if (status == -EAGAIN && store->keeper && poll(&pollfd, 1, KEEPER_PATIENCE_MS) > 0) {
+        status = store_send(store, message, &fd, 1);
     }
     return status;
 }
@@ -295,7 +300,7 @@ void store_announce(struct store *store)
 void store_add_listener(struct store *store, int fd)
 {
     if (store->keeper) {
-        store_send(store, MESSAGE_LISTENER, &fd, 1);
+        store_hand_over(store, MESSAGE_LISTENER, fd);
     }
 }
 
@@ -318,7 +323,7 @@ bool store_add(struct store *store, struct connection *connection)
     if (store->state_waits || store->is_busy) {
         return false; /* whoever came first is stored first */
     }
-    status = store_send(store, MESSAGE_NODE, &connection->session.fd, 1);
+    status = store_hand_over(store, MESSAGE_NODE, connection->session.fd);
     if (status == 0) {
         connection->stored = true;
         store->n_stored++;
