@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_table.h"
 #include "option_values.h"
 
 #define PORT_DEFAULT 4369
@@ -12,124 +13,6 @@
 #define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
 #define NUMBER_MAX 1000000
 #define MAX_PER_HOST_DEFAULT 128
-
-enum option_kind {
-    OPTION_FLAG,
-    OPTION_COUNT,
-    OPTION_PORT,
-    OPTION_SECONDS,
-    OPTION_NUMBER,
-    OPTION_ADDRESSES,
-    OPTION_NETWORKS,
-    OPTION_ENDPOINT,
-    OPTION_TEXT,
-    OPTION_LAYERS,
-    OPTION_LOG_TARGET,
-    OPTION_LOG_LEVEL,
-    OPTION_COMMAND,
-};
-
-struct option {
-    const char *name;
-    const char *value; /* what has to follow it, or in brackets may, or NULL */
-    enum option_kind kind;
-    size_t offset;     /* of the member that it sets */
-    unsigned commands; /* the one that it is, or else those that it goes with; 0: all */
-    const char *help;
-};
-
-#define MEMBER(name) offsetof(struct options, name)
-
-/* In the order of the usage text; an option without help is another name of the last. */
-static const struct option option_table[] = {
-    {"address", "LIST", OPTION_ADDRESSES, 0, 0,
-     "listen on these addresses (comma-separated), and on the loopback ones"},
-    {"port", "NO", OPTION_PORT, MEMBER(port), 0, "TCP port, of the daemon or to ask (4369)"},
-    {"daemon", NULL, OPTION_FLAG, MEMBER(detach), 0,
-     "run in the background, log to syslog; return when lookups work"},
-    {"keeper", NULL, OPTION_FLAG, MEMBER(keeper), 0,
-     "survive crashes and -reload in the foreground, too, as with -daemon"},
-    {"no_keeper", NULL, OPTION_FLAG, MEMBER(no_keeper), 0, "run as one process"},
-    {"relaxed_command_check", NULL, OPTION_FLAG, MEMBER(policy.relaxed), 0,
-     "allow -kill while nodes are registered, and -stop"},
-    {"allow_lookup", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_lookup), 0,
-     "who else may look names up: addresses, networks, any, local, none (any)"},
-    {"allow_names", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_names), 0,
-     "who else may list the names (any)"},
-    {"allow_register", "LIST", OPTION_NETWORKS, MEMBER(policy.allow_register), 0,
-     "who else may register nodes, as in containers (local)"},
-    {"metrics", "[ADDR:]PORT", OPTION_ENDPOINT, MEMBER(metrics), 0,
-     "serve Prometheus metrics and a page for people over HTTP (127.0.0.1)"},
-    {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
-     "listen on the sockets that systemd passes, and tell it the state"},
-    {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
-     "log requests; repeated: registrations, too; bytes, too"},
-    {"d", NULL, OPTION_COUNT, MEMBER(debug), 0, NULL},
-    {"log", "WHERE", OPTION_LOG_TARGET, MEMBER(log_target), 0,
-     "stderr, syslog or journal (as it suits how epmd was started)"},
-    {"log_level", "LEVEL", OPTION_LOG_LEVEL, MEMBER(log_level), 0,
-     "log what is at least that grave: error, warning, info, debug (info)"},
-    {"packet_timeout", "SECONDS", OPTION_SECONDS, MEMBER(packet_timeout_s), 0,
-     "time that a request, and its reply, may take (60)"},
-    {"max_per_host", "N", OPTION_NUMBER, MEMBER(max_per_host), 0,
-     "unfinished connections that a remote host may have (128)"},
-    {"delay_accept", "SECONDS", OPTION_SECONDS, MEMBER(delay_accept_s), 0,
-     "simulate a busy server: let each connection wait"},
-    {"delay_write", "SECONDS", OPTION_SECONDS, MEMBER(delay_write_s), 0,
-     "simulate a busy server: let each reply wait"},
-    {"user", "NAME", OPTION_TEXT, MEMBER(user), 0,
-     "once it listens, become this user for good; needs root"},
-    {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,
-     "do without these: core, dumpable, privileges, seccomp, or all"},
-    {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
-    {"l", NULL, OPTION_FLAG, MEMBER(in_columns), COMMAND_NAMES,
-     "with -names: in columns, with all that is known of each node"},
-    {"json", NULL, OPTION_FLAG, MEMBER(json), COMMAND_NAMES | COMMAND_CHECK,
-     "with -names, -check: the same for programs"},
-    {"host", "HOST", OPTION_TEXT, MEMBER(host), COMMAND_NAMES,
-     "with -names: ask the daemon of another host, by name or address"},
-    {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
-    {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
-     "exit with 0 if a daemon answers, else with 1; print nothing"},
-    {"kill", NULL, OPTION_COMMAND, 0, COMMAND_KILL, "end the daemon"},
-    {"stop", "NAME", OPTION_COMMAND, MEMBER(stop_name), COMMAND_STOP, "unregister a name"},
-    {"reload", NULL, OPTION_COMMAND, 0, COMMAND_RELOAD,
-     "let the program now on disk take over, registrations and all"},
-    {"check", "[NAME[@HOST]]", OPTION_COMMAND, MEMBER(check_target), COMMAND_CHECK,
-     "find out why a node is not found, and say what would cure it"},
-    {"help", NULL, OPTION_COMMAND, 0, COMMAND_HELP, "print this text"},
-    {"h", NULL, OPTION_COMMAND, 0, COMMAND_HELP, NULL},
-    {"version", NULL, OPTION_COMMAND, 0, COMMAND_VERSION, "print the version"},
-};
-
-#define N_OPTIONS (sizeof option_table / sizeof *option_table)
-
-/* What gives an option that is not among the words. */
-static const struct {
-    const char *name;
-    const char *option;
-} variable_table[] = {
-    {"ERL_EPMD_ADDRESS", "-address"},
-    {"ERL_EPMD_PORT", "-port"},
-    {"ERL_EPMD_RELAXED_COMMAND_CHECK", "-relaxed_command_check"},
-    {"ERL_EPMD_ALLOW_LOOKUP", "-allow_lookup"},
-    {"ERL_EPMD_ALLOW_NAMES", "-allow_names"},
-    {"ERL_EPMD_ALLOW_REGISTER", "-allow_register"},
-    {"ERL_EPMD_METRICS", "-metrics"},
-};
-
-#define N_VARIABLES (sizeof variable_table / sizeof *variable_table)
-
-static const struct option *find_option(const char *word)
-{
-    size_t dashes = strncmp(word, "--", 2) == 0 ? 2 : 1;
-    for (size_t i = 0; word[0] == '-' && i < N_OPTIONS; i++) {
-        if (strcmp(word + dashes, option_table[i].name) == 0) {
-            return &option_table[i];
-        }
-    }
-    return NULL;
-}
 
 static int set_command(const struct option *option, const char *word, const char *value,
                        struct options *options, char *error)
@@ -209,7 +92,7 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
 {
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        const struct option *option = find_option(word);
+        const struct option *option = option_find(word);
         if (!option) {
             return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
         }
@@ -238,13 +121,13 @@ static bool is_read(const struct option *option, const struct options *options, 
 
 static int read_environment(struct options *options, const bool given[], char *error)
 {
-    for (size_t i = 0; i < N_VARIABLES; i++) {
-        const struct option *option = find_option(variable_table[i].option);
-        const char *value = getenv(variable_table[i].name);
+    for (const struct option_variable *variable = option_variables; variable->name; variable++) {
+        const struct option *option = option_find(variable->option);
+        const char *value = getenv(variable->name);
         if (!value || given[option - option_table] || !is_read(option, options, value)) {
             continue;
         }
-        int status = set_option(option, variable_table[i].name, value, options, error);
+        int status = set_option(option, variable->name, value, options, error);
         if (status < 0) {
             return status;
         }
@@ -287,8 +170,7 @@ static int settle_log(struct options *options, char *error)
 static void write_commands(const struct option *option, char *text, size_t size)
 {
     size_t len = 0;
-    for (size_t i = 0; i < N_OPTIONS && len < size; i++) {
-        const struct option *command = &option_table[i];
+    for (const struct option *command = option_table; command->name && len < size; command++) {
         if (command->kind == OPTION_COMMAND && command->help &&
             command->commands & option->commands) {
             len +=
@@ -299,9 +181,9 @@ static void write_commands(const struct option *option, char *text, size_t size)
 
 static int check_companions(const struct options *options, const bool given[], char *error)
 {
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        const struct option *option = &option_table[i];
-        if (given[i] && option->commands && !(option->commands & options->command)) {
+    for (const struct option *option = option_table; option->name; option++) {
+        if (given[option - option_table] && option->commands &&
+            !(option->commands & options->command)) {
             char commands[64] = "";
             write_commands(option, commands, sizeof commands);
             return value_fail(error, "-%s goes only with %s", option->name, commands);
@@ -312,7 +194,7 @@ static int check_companions(const struct options *options, const bool given[], c
 
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
-    bool given[N_OPTIONS] = {false};
+    bool given[OPTION_TABLE_MAX] = {false};
     *out = (struct options){.port = PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
                             .max_per_host = MAX_PER_HOST_DEFAULT,
@@ -329,45 +211,4 @@ int options_read(int argc, char *const argv[], struct options *out, char error[O
         status = check_companions(out, given, error);
     }
     return status < 0 ? status : read_environment(out, given, error);
-}
-
-static void print_option(FILE *out, const struct option *option, const struct option *other)
-{
-    char words[64];
-    snprintf(words, sizeof words, "-%s%s%s%s%s", option->name, other ? ", -" : "",
-             other ? other->name : "", option->value ? " " : "",
-             option->value ? option->value : "");
-    fprintf(out, "  %-24s %s\n", words, option->help);
-}
-
-static void print_options(FILE *out, bool commands)
-{
-    for (size_t i = 0; i < N_OPTIONS; i++) {
-        const struct option *option = &option_table[i];
-        bool last = i + 1 == N_OPTIONS;
-        if (option->help && (option->commands != 0) == commands) {
-            print_option(out, option, last || option[1].help ? NULL : &option[1]);
-        }
-    }
-}
-
-static void print_variables(FILE *out)
-{
-    for (size_t i = 0; i < N_VARIABLES; i++) {
-        fprintf(out, "  %-32s as %s\n", variable_table[i].name, variable_table[i].option);
-    }
-}
-
-void options_print_usage(FILE *out)
-{
-    fputs("usage: epmd [OPTION ...]            run the Erlang port mapper daemon\n"
-          "       epmd [-port NO] COMMAND     talk to one that runs\n"
-          "\nOptions:\n",
-          out);
-    print_options(out, false);
-    fputs("\nCommands:\n", out);
-    print_options(out, true);
-    fputs("\nEnvironment:\n", out);
-    print_variables(out);
-    fputs("See epmd(1).\n", out);
 }
