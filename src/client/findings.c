@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "core/name.h"
+
 void findings_begin(struct findings *findings, const char *step)
 {
     assert(findings->n < FINDINGS_MAX);
@@ -45,6 +47,20 @@ void findings_cure(struct findings *findings, const char *format, ...)
     va_start(arguments, format);
     append(&last_of(findings)->cure, format, arguments);
     va_end(arguments);
+}
+
+void findings_say_quoted(struct findings *findings, const void *text, size_t len)
+{
+    char printable[NAME_TEXT_SIZE];
+    name_format(text, len, printable, sizeof printable);
+    findings_say(findings, "\"%s\"", printable);
+}
+
+void findings_say_address(struct findings *findings, const struct address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(address, text);
+    findings_say(findings, "%s", text);
 }
 
 void findings_judge(struct findings *findings, enum findings_status status, const char *cause)

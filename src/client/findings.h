@@ -4,7 +4,7 @@
  * is wrong, its cause and its cure.
  *
  * Words are added to the last step that was begun. What comes from elsewhere has to be
- * made printable before (name_format()).
+ * made printable before (name_format()), or is added in quotes.
  */
 #ifndef EPMD_CLIENT_FINDINGS_H
 #define EPMD_CLIENT_FINDINGS_H
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "core/address.h"
 
 #define FINDINGS_MAX 16
 
@@ -44,6 +46,10 @@ void findings_say(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void findings_cure(struct findings *findings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Adds a text that came from elsewhere, in quotes and printable; an address. */
+void findings_say_quoted(struct findings *findings, const void *text, size_t len);
+void findings_say_address(struct findings *findings, const struct address *address);
 
 /* Judges the step. The cause, which may be NULL, has to stay. */
 void findings_judge(struct findings *findings, enum findings_status status, const char *cause);

@@ -62,10 +62,10 @@ static void say_network(const struct facts_interface *interface, struct findings
 {
     unsigned bits = interface->prefix_bits;
     struct address base = address_mask(&interface->address, bits);
-    char text[ADDRESS_TEXT_SIZE], name[4 * INTERFACES_NAME_SIZE];
+    char name[4 * INTERFACES_NAME_SIZE];
     name_format((const uint8_t *)interface->name, strlen(interface->name), name, sizeof name);
-    address_format(&base, text);
-    findings_say(findings, "%s/%u (%s)", text, address_is_ipv4(&base) ? bits - 96 : bits, name);
+    findings_say_address(findings, &base);
+    findings_say(findings, "/%u (%s)", address_is_ipv4(&base) ? bits - 96 : bits, name);
 }
 
 /* Says from which networks it can be reached. Returns whether one of them is public. */
@@ -106,9 +106,8 @@ static bool say_addresses(const struct facts_socket *sockets, size_t n, struct f
 {
     bool only_loopback = true;
     for (size_t i = 0; i < n; i++) {
-        char text[ADDRESS_TEXT_SIZE];
-        address_format(&sockets[i].at.address, text);
-        findings_say(findings, "%s%s", i ? ", " : "listens on ", text);
+        findings_say(findings, "%s", i ? ", " : "listens on ");
+        findings_say_address(findings, &sockets[i].at.address);
         only_loopback &= address_is_loopback(&sockets[i].at.address);
     }
     return only_loopback;

@@ -8,13 +8,6 @@
 
 #define NAMES_SHOWN 5
 
-static void say_name(struct findings *findings, const uint8_t *name, size_t len)
-{
-    char text[NAME_TEXT_SIZE];
-    name_format(name, len, text, sizeof text);
-    findings_say(findings, "\"%s\"", text);
-}
-
 /* Suggests what is close, or else shows what there is. */
 static void say_names(const struct facts *facts, struct findings *findings)
 {
@@ -22,7 +15,7 @@ static void say_names(const struct facts *facts, struct findings *findings)
     size_t n_close = suggest_names(&facts->names, facts->target.name, close);
     for (size_t i = 0; i < n_close; i++) {
         findings_say(findings, "%s", i ? " or " : "; did you mean ");
-        say_name(findings, close[i].name, close[i].name_len);
+        findings_say_quoted(findings, close[i].name, close[i].name_len);
     }
     if (n_close > 0) {
         findings_say(findings, "?");
@@ -34,14 +27,14 @@ static void say_names(const struct facts *facts, struct findings *findings)
     findings_say(findings, n ? "; %zu are: " : "; no node is", n);
     for (size_t i = 0; i < n && i < NAMES_SHOWN && names_reply_next(&reader, &node); i++) {
         findings_say(findings, "%s", i ? ", " : "");
-        say_name(findings, node.name, node.name_len);
+        findings_say_quoted(findings, node.name, node.name_len);
     }
     findings_say(findings, "%s", n > NAMES_SHOWN ? ", ..." : "");
 }
 
 static void judge_unknown(const struct facts *facts, struct findings *findings)
 {
-    say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
+    findings_say_quoted(findings, facts->target.name, strlen(facts->target.name));
     findings_say(findings, " is not registered on port %u there", facts->port);
     if (judge_other_port(facts, findings)) {
         findings_judge(findings, FINDINGS_FAILED, "other_port");
@@ -82,7 +75,7 @@ void judge_name(const struct facts *facts, struct findings *findings)
     }
     const struct protocol_node *node = &known->node;
     const char *type = protocol_type_name(node->type);
-    say_name(findings, (const uint8_t *)facts->target.name, strlen(facts->target.name));
+    findings_say_quoted(findings, facts->target.name, strlen(facts->target.name));
     findings_say(findings, " is registered: port %u, type %u (%s), versions %u to %u", node->port,
                  node->type, type ? type : "a C or Java node", node->lowest, node->highest);
     findings_judge(findings, FINDINGS_OK, NULL);

@@ -9,9 +9,8 @@
 
 static void say_endpoint(struct findings *findings, const struct endpoint *endpoint)
 {
-    char text[ADDRESS_TEXT_SIZE];
-    address_format(&endpoint->address, text);
-    findings_say(findings, "%s port %u", text, endpoint->port);
+    findings_say_address(findings, &endpoint->address);
+    findings_say(findings, " port %u", endpoint->port);
 }
 
 static const struct facts_knock *accepted(const struct facts *facts)

@@ -7,28 +7,14 @@
 
 #include "client/judge.h"
 
-static void say_address(struct findings *findings, const struct address *address)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    address_format(address, text);
-    findings_say(findings, "%s", text);
-}
-
-static void say_host(struct findings *findings, const char *host)
-{
-    char text[4 * FACTS_HOST_SIZE];
-    name_format((const uint8_t *)host, strlen(host), text, sizeof text);
-    findings_say(findings, "\"%s\"", text);
-}
-
 static void say_addresses(const struct facts *facts, struct findings *findings)
 {
-    say_host(findings, facts->target.host);
+    findings_say_quoted(findings, facts->target.host, strlen(facts->target.host));
     findings_say(findings, " is ");
     bool families[2] = {false, false};
     for (size_t i = 0; i < facts->n_addresses; i++) {
         findings_say(findings, "%s", i ? ", " : "");
-        say_address(findings, &facts->addresses[i]);
+        findings_say_address(findings, &facts->addresses[i]);
         families[address_is_ipv4(&facts->addresses[i])] = true;
     }
     if (!families[0] || !families[1]) {
@@ -38,7 +24,7 @@ static void say_addresses(const struct facts *facts, struct findings *findings)
 
 static void judge_unresolvable(const struct facts *facts, struct findings *findings)
 {
-    say_host(findings, facts->target.host);
+    findings_say_quoted(findings, facts->target.host, strlen(facts->target.host));
     findings_say(findings, " does not resolve: %s", facts->resolve_error);
     if (facts->resolve_status == EAI_AGAIN) {
         findings_cure(findings, "the name servers do not answer: see /etc/resolv.conf; or name "
@@ -66,11 +52,12 @@ static void judge_loopback(const struct facts *facts, struct findings *findings)
         return;
     }
     findings_say(findings, ": a loopback address, by which no other host finds this one");
-    findings_cure(findings, "in /etc/hosts, give the name the host's address in the network in "
-                            "the place of the line with ");
     char text[ADDRESS_TEXT_SIZE];
     address_format(&facts->addresses[0], text);
-    findings_cure(findings, "%s; a cluster of this host alone works as it is", text);
+    findings_cure(findings,
+                  "in /etc/hosts, give the name the host's address in the network in the place of "
+                  "the line with %s; a cluster of this host alone works as it is",
+                  text);
     findings_judge(findings, facts->target.has_host ? FINDINGS_FAILED : FINDINGS_WARNING,
                    "resolves_to_loopback");
 }
@@ -183,7 +170,7 @@ static void judge_lookup(const struct facts *facts, struct findings *findings)
     for (size_t i = 0; i < facts->n_lookups; i++) {
         if (!facts->lookups[i].extra) {
             findings_say(findings, "%s", n++ ? "; " : "");
-            say_address(findings, &facts->lookups[i].probe.to.address);
+            findings_say_address(findings, &facts->lookups[i].probe.to.address);
             findings_say(findings, " port %u: %s", facts->port, answer_text(&facts->lookups[i]));
             n_silent += facts->lookups[i].answer == FACTS_NONE;
         }
