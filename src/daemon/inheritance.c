@@ -96,11 +96,12 @@ static int compare_known(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* Where sockets have no numbers, all have the 0, and none is to be taken for another. */
 static struct registry_node *find_known(uint64_t id, const struct known *known, size_t n_known)
 {
     const struct known key = {.id = id};
     const struct known *found =
-        n_known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
+        id && n_known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
     return found ? found->node : NULL;
 }
 

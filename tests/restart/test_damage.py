@@ -5,9 +5,13 @@ Each time three nodes are registered, the worker is killed and the next one find
 their connections, but other bytes than those of the state.
 """
 
+import os
+import pathlib
 import random
 import re
+import shutil
 import struct
+import subprocess
 
 import pytest
 
@@ -178,3 +182,19 @@ def test_the_order_of_descriptors_does_not_matter(inheritance):
     worker = inheritance.watcher.start([*held["n"][::-1], inheritance.state, *held["l"]])
     assert exchange(worker, NAMES) == inheritance.before
     assert inheritance.survivors(worker) == NAMES_OF[::-1]
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+def test_a_connection_without_a_number_is_nobodys(ours, tmp_path):
+    """Rather than that one node's name lives and ends with another one's connection."""
+    library = tmp_path / "no_cookie.so"
+    source = pathlib.Path(__file__).with_name("no_cookie.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    with Watcher(ours, env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}) as watcher:
+        own = Inheritance(watcher)
+        worker = own.serve(own.content)
+        assert own.survivors(worker) == []
+        serves(worker)
+        for node in own.nodes:
+            node.close()
