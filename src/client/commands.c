@@ -33,13 +33,12 @@ static int print_listing(enum options_command command, const struct exchange_rep
 {
     (void)command;
     struct wire_reader reader;
-    wire_reader_init(&reader, reply->bytes, reply->len);
-    uint32_t port = wire_read_u32(&reader);
+    uint32_t port = names_reply_init(&reader, reply);
     if (reader.overrun) {
         return print_no_response();
     }
     printf("epmd: up and running on port %u with data:\n", (unsigned)port);
-    fwrite(reply->bytes + LISTING_HEADER, 1, reply->len - LISTING_HEADER, stdout);
+    fwrite(reader.at, 1, wire_reader_left(&reader), stdout);
     return EXIT_SUCCESS;
 }
 

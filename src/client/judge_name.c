@@ -21,11 +21,11 @@ static void say_names(const struct facts *facts, struct findings *findings)
         findings_say(findings, "?");
         return;
     }
-    struct names_reply reader;
+    struct wire_reader reader;
     size_t n = names_reply_count(&facts->names);
     names_reply_init(&reader, &facts->names);
     findings_say(findings, n ? "; %zu are: " : "; no node is", n);
-    for (size_t i = 0; i < n && i < NAMES_SHOWN && names_reply_next(&reader, &node); i++) {
+    for (size_t i = 0; i < n && i < NAMES_SHOWN && listing_read_name(&reader, &node); i++) {
         findings_say(findings, "%s", i ? ", " : "");
         findings_say_quoted(findings, node.name, node.name_len);
     }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/names_reply.h"
 #include "client/output.h"
 #include "client/target.h"
-#include "core/listing.h"
 #include "core/wire.h"
 #include "system/clock.h"
 
@@ -94,12 +94,11 @@ static int names_read_listing(struct names *names)
 {
     struct wire_reader reader;
     struct protocol_node found;
-    wire_reader_init(&reader, names->reply.bytes, names->reply.len);
-    names->port = wire_read_u32(&reader);
+    names->port = names_reply_init(&reader, &names->reply);
     if (reader.overrun) {
         return -ENODATA;
     }
-    while (listing_read_name(&reader.at, reader.end, &found)) {
+    while (listing_read_name(&reader, &found)) {
         struct names_node *added = names_add(names, NAMES_PORT);
         if (!added) {
             return -ENOMEM;

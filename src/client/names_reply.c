@@ -4,45 +4,30 @@
 
 #include <string.h>
 
-#include "core/listing.h"
-#include "core/wire.h"
-
-#define HEADER_LEN 4 /* epmd's port */
 #define LINE_START "name "
+
+uint32_t names_reply_init(struct wire_reader *reader, const struct exchange_reply *reply)
+{
+    wire_reader_init(reader, reply->bytes, reply->len);
+    return wire_read_u32(reader);
+}
 
 bool names_reply_is_one(const struct exchange_reply *reply)
 {
     struct wire_reader reader;
-    wire_reader_init(&reader, reply->bytes, reply->len);
-    uint32_t port = wire_read_u32(&reader);
-    bool plausible = !reader.overrun && port > 0 && port <= UINT16_MAX;
-    return plausible &&
-           (reply->len == HEADER_LEN ||
-            strncmp((const char *)reply->bytes + HEADER_LEN, LINE_START, strlen(LINE_START)) == 0);
-}
-
-void names_reply_init(struct names_reply *reader, const struct exchange_reply *reply)
-{
-    size_t header_len = reply->len < HEADER_LEN ? reply->len : HEADER_LEN;
-    *reader = (struct names_reply){0};
-    if (reply->bytes) {
-        reader->at = reply->bytes + header_len;
-        reader->end = reply->bytes + reply->len;
-    }
-}
-
-bool names_reply_next(struct names_reply *reader, struct protocol_node *out)
-{
-    return listing_read_name(&reader->at, reader->end, out);
+    uint32_t port = names_reply_init(&reader, reply);
+    size_t left = wire_reader_left(&reader);
+    return port > 0 && port <= UINT16_MAX &&
+           (left == 0 || strncmp((const char *)reader.at, LINE_START, strlen(LINE_START)) == 0);
 }
 
 size_t names_reply_count(const struct exchange_reply *reply)
 {
-    struct names_reply reader;
+    struct wire_reader reader;
     struct protocol_node node;
     size_t n = 0;
     names_reply_init(&reader, reply);
-    while (names_reply_next(&reader, &node)) {
+    while (listing_read_name(&reader, &node)) {
         n++;
     }
     return n;
@@ -50,11 +35,11 @@ size_t names_reply_count(const struct exchange_reply *reply)
 
 bool names_reply_has(const struct exchange_reply *reply, const char *name)
 {
-    struct names_reply reader;
+    struct wire_reader reader;
     struct protocol_node node;
     size_t len = strlen(name);
     names_reply_init(&reader, reply);
-    while (names_reply_next(&reader, &node)) {
+    while (listing_read_name(&reader, &node)) {
         if (node.name_len == len && memcmp(node.name, name, len) == 0) {
             return true;
         }

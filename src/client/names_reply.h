@@ -5,23 +5,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client/exchange.h"
-#include "core/protocol.h"
-
-struct names_reply {
-    const uint8_t *at, *end; /* what has not been read yet */
-};
+#include "core/listing.h"
+#include "core/wire.h"
 
 /* Whether a reply may be an epmd's. */
 bool names_reply_is_one(const struct exchange_reply *reply);
 
-/* Starts to read the names of a reply, which has to outlive the reader. */
-void names_reply_init(struct names_reply *reader, const struct exchange_reply *reply);
-
-/* Reads the next name and port; the name, which is not checked, lies in the reply. Returns
- * false at the end. */
-bool names_reply_next(struct names_reply *reader, struct protocol_node *out);
+/* Starts to read a reply, which has to outlive the reader, and returns epmd's port in it:
+ * 0 where there is none. The names follow (listing_read_name()). */
+uint32_t names_reply_init(struct wire_reader *reader, const struct exchange_reply *reply);
 
 /* How many names there are. */
 size_t names_reply_count(const struct exchange_reply *reply);

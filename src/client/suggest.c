@@ -63,9 +63,9 @@ size_t suggest_names(const struct exchange_reply *reply, const char *name,
 {
     size_t len = strlen(name), n = 0, ranks[SUGGEST_MAX];
     struct protocol_node entry;
-    struct names_reply reader;
+    struct wire_reader reader;
     names_reply_init(&reader, reply);
-    for (int i = 0; len <= LEN_MAX && i < NAMES_LOOKED_AT && names_reply_next(&reader, &entry);
+    for (int i = 0; len <= LEN_MAX && i < NAMES_LOOKED_AT && listing_read_name(&reader, &entry);
          i++) {
         if (entry.name_len > LEN_MAX) {
             continue;

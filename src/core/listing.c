@@ -7,8 +7,6 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "core/wire.h"
-
 #define PORT_SIZE 4
 #define NAME_START "name "
 #define NAME_END " at port "
@@ -171,12 +169,13 @@ static bool read_name_line(const uint8_t *line, const uint8_t *end, struct proto
     return read_port(port, (size_t)(end - port), &out->port);
 }
 
-bool listing_read_name(const uint8_t **at, const uint8_t *end, struct protocol_node *out)
+bool listing_read_name(struct wire_reader *reader, struct protocol_node *out)
 {
-    while (*at < end) {
-        const uint8_t *line = *at;
-        const uint8_t *newline = memchr(line, '\n', (size_t)(end - line));
-        *at = newline ? newline + 1 : end;
+    size_t left;
+    while ((left = wire_reader_left(reader)) > 0) {
+        const uint8_t *newline = memchr(reader->at, '\n', left);
+        const uint8_t *line =
+            wire_read_bytes(reader, newline ? (size_t)(newline + 1 - reader->at) : left);
         if (newline && read_name_line(line, newline, out)) {
             return true;
         }

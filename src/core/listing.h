@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/registry.h"
+#include "core/wire.h"
 
 struct listing {
     size_t n_refs;
@@ -28,10 +29,9 @@ listing_maker listing_new_names;
 listing_maker listing_new_dump;
 
 /* Reads the next name and port from what follows epmd's own port in a reply to NAMES_REQ,
- * from whatever answered, and moves `*at` on towards `end`. Lines that are no such line are
- * passed over; `out` points into the reply, and its name is not checked. Returns false at
- * the end. */
-bool listing_read_name(const uint8_t **at, const uint8_t *end, struct protocol_node *out);
+ * from whatever answered. Lines that are no such line are passed over; `out` points into the
+ * reply, and its name is not checked. Returns false at the end. */
+bool listing_read_name(struct wire_reader *reader, struct protocol_node *out);
 
 /* Makes one of `len` bytes, which the caller, who owns one reference, fills in. Returns
  * NULL without memory. */

@@ -80,13 +80,14 @@ static void require_same(const struct registry *registry, const struct inventory
 
 static void read_names(const uint8_t *data, size_t size)
 {
-    const uint8_t *at = data, *end = data + size;
+    struct wire_reader reader;
     struct protocol_node node;
-    for (const uint8_t *before = at; listing_read_name(&at, end, &node); before = at) {
-        REQUIRE(at > before && at <= end && node.name_len <= NAME_MAX_LEN);
-        require_inside(node.name, node.name_len, before, (size_t)(at - before));
+    wire_reader_init(&reader, data, size);
+    for (const uint8_t *before = data; listing_read_name(&reader, &node); before = reader.at) {
+        REQUIRE(reader.at > before && reader.at <= reader.end && node.name_len <= NAME_MAX_LEN);
+        require_inside(node.name, node.name_len, before, (size_t)(reader.at - before));
     }
-    REQUIRE(at == end);
+    REQUIRE(wire_reader_left(&reader) == 0);
 }
 
 static void read_port(const uint8_t *data, size_t size)

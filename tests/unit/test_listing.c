@@ -112,15 +112,16 @@ static void longest_lines_fit(void **state)
 static const char *read_names(const char *lines, size_t len)
 {
     static char text[4096];
-    const uint8_t *at = guarded_copy(lines, len), *end = at + len;
+    struct wire_reader reader;
     struct protocol_node node;
     size_t used = 0;
     text[0] = '\0';
-    while (listing_read_name(&at, end, &node)) {
+    wire_reader_init(&reader, guarded_copy(lines, len), len);
+    while (listing_read_name(&reader, &node)) {
         used += (size_t)snprintf(text + used, sizeof text - used, "<%.*s>%u", (int)node.name_len,
                                  (const char *)node.name, node.port);
     }
-    assert_ptr_equal(at, end);
+    assert_int_equal(wire_reader_left(&reader), 0);
     return text;
 }
 
