@@ -26,6 +26,7 @@ int stream_send(const struct stream *stream, const void *bytes, size_t len);
  * reset is, too. */
 int stream_receive(const struct stream *stream, void *bytes, size_t size, size_t *n);
 
+/* Closes it, if it is open; may be called again. */
 void stream_close(struct stream *stream);
 
 #endif

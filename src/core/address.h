@@ -36,7 +36,10 @@ void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 /* The address without what is beyond its first `bits` bits, of 128 whatever its family. */
 struct address address_mask(const struct address *address, unsigned bits);
 
+/* Whether two are the same, of the same family therefore. */
 bool address_equal(const struct address *a, const struct address *b);
+
+/* Whether it is an IPv4 one, in its IPv6-mapped form. */
 bool address_is_ipv4(const struct address *address);
 
 /* In 127.0.0.0/8, or ::1. */

@@ -27,6 +27,7 @@ int hold_add(struct hold *hold, int fd);
 /* Closes a descriptor if it is held. */
 void hold_drop(struct hold *hold, int fd);
 
+/* Whether a descriptor is held. */
 bool hold_has(const struct hold *hold, int fd);
 
 /* One more than the highest number that is held; 0 for none. */
