@@ -8,7 +8,6 @@
 #include "option_table.h"
 #include "option_values.h"
 
-#define PORT_DEFAULT 4369
 #define PACKET_TIMEOUT_DEFAULT_S 60
 #define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
 #define NUMBER_MAX 1000000
@@ -195,7 +194,7 @@ static int check_companions(const struct options *options, const bool given[], c
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[OPTION_TABLE_MAX] = {false};
-    *out = (struct options){.port = PORT_DEFAULT,
+    *out = (struct options){.port = OPTIONS_PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
                             .max_per_host = MAX_PER_HOST_DEFAULT,
                             .log_level = LOG_INFO};

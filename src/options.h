@@ -18,6 +18,7 @@
 #include "system/log.h"
 #include "system/sandbox.h"
 
+#define OPTIONS_PORT_DEFAULT 4369 /* where nodes look for epmd */
 #define OPTIONS_ADDRESSES_MAX 64
 #define OPTIONS_ERROR_SIZE 256
 

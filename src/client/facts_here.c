@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "client/facts.h"
+#include "options.h"
 #include "system/interfaces.h"
 #include "system/listeners.h"
 #include "system/user.h"
 
 #define INIT 1 /* holds the sockets of units, whoever serves them */
-#define EPMD_PORT 4369
 
 static void gather_interfaces(struct facts *facts)
 {
@@ -97,7 +97,7 @@ static void gather_other(struct facts *facts, uint16_t port)
 /* Those where nodes look if nobody tells them otherwise, and whatever is called so. */
 void facts_gather_others(struct facts *facts)
 {
-    gather_other(facts, EPMD_PORT);
+    gather_other(facts, OPTIONS_PORT_DEFAULT);
     gather_other(facts, facts->variable_port);
     for (size_t i = 0; i < facts->n_sockets; i++) {
         if (strcmp(facts->sockets[i].process.name, "epmd") == 0) {

@@ -6,6 +6,7 @@
 #include "client/judge.h"
 #include "client/names.h"
 #include "client/names_reply.h"
+#include "options.h"
 
 /* What is wrong with this host's epmd matters to a target elsewhere no more than as a
  * warning. */
@@ -83,7 +84,7 @@ static void judge_nobody(const struct facts *facts, struct findings *findings)
         return;
     }
     findings_cure(findings, "start it: epmd -daemon");
-    if (facts->port != 4369) {
+    if (facts->port != OPTIONS_PORT_DEFAULT) {
         findings_cure(findings, " -port %u", facts->port);
     }
     findings_cure(findings, "; where systemd runs it: systemctl start epmd.socket");
