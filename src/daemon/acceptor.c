@@ -131,11 +131,12 @@ static int acceptor_open_one(struct acceptor *acceptor, const struct binding *bi
     }
     int status = acceptor_add(acceptor, fd);
     if (status < 0) {
+        log_cannot_listen(LOG_ERR, &binding->address, port, status, "");
         close(fd);
-    } else {
-        store_add_listener(&acceptor->server->store, fd);
+        return status;
     }
-    return status;
+    store_add_listener(&acceptor->server->store, fd);
+    return 0;
 }
 
 static int acceptor_open_all(struct acceptor *acceptor, struct endpoint *in_use)

@@ -68,6 +68,7 @@ int inheritance_take(const struct options *options, struct inheritance *out)
     out->listeners = calloc(n, sizeof *out->listeners);
     out->nodes = calloc(n, sizeof *out->nodes);
     if (!out->listeners || !out->nodes) {
+        log_line(LOG_ERR, "cannot take %zu passed descriptors: %s", n, strerror(ENOMEM));
         inheritance_free(out);
         return -ENOMEM;
     }

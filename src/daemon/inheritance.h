@@ -21,8 +21,8 @@ struct inheritance {
 };
 
 /* Sorts the descriptors that were passed to this process, where the options or a keeper
- * tell that they were meant for it. Returns 0 or -ENOMEM; the caller gives the arrays to
- * inheritance_free(). */
+ * tell that they were meant for it. Returns 0; or logs that memory is short, and returns
+ * -ENOMEM. The caller gives the arrays to inheritance_free(). */
 int inheritance_take(const struct options *options, struct inheritance *out);
 void inheritance_free(struct inheritance *inheritance);
 

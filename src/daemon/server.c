@@ -59,11 +59,14 @@ static int server_watch_signals(struct server *server)
     evsignal_assign(&server->on_sigterm, server->base, SIGTERM, on_signal, server);
     evsignal_assign(&server->on_sigint, server->base, SIGINT, on_signal, server);
     evsignal_assign(&server->on_sighup, server->base, SIGHUP, on_hangup, server);
-    if (event_add(&server->on_sigterm, NULL) < 0 || event_add(&server->on_sigint, NULL) < 0) {
+    /* Without a successor SIGHUP keeps its meaning: the terminal has gone. */
+    bool watches_hangup = store_is_open(&server->store);
+    if (event_add(&server->on_sigterm, NULL) < 0 || event_add(&server->on_sigint, NULL) < 0 ||
+        (watches_hangup && event_add(&server->on_sighup, NULL) < 0)) {
+        log_line(LOG_ERR, "cannot watch for signals: %s", strerror(ENOMEM));
         return -ENOMEM;
     }
-    /* Without a successor SIGHUP keeps its meaning: the terminal has gone. */
-    return store_is_open(&server->store) ? event_add(&server->on_sighup, NULL) : 0;
+    return 0;
 }
 
 static int server_make_sessions(struct server *server, size_t max_descriptors, size_t n_inherited)

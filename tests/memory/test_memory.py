@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every allocation fails once, one a run, in the daemon and in all of its libraries.
 
-While it starts it may say so and end. Afterwards one request at the most is lost, and
+While it starts it may end, and says so. Afterwards one request at the most is lost, and
 no registration. The filter of system calls is left out: libseccomp (2.5.4) loads an
 incomplete one where its own memory runs out, and a process cannot undo that.
 """
@@ -120,6 +120,7 @@ def test_each_allocation_may_fail(fail_one, tmp_path):
         with Starved(fail_one, number) as daemon:
             if not daemon.serves():
                 assert daemon.process.returncode == 1, (number, daemon.process.returncode)
+                assert "epmd: " in daemon.log(), f"{number}: it ends without a word"
                 continue
             script = Script(daemon.port)
             try:
