@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses as the socket API has them: each family in its own form, there and back. */
+#include "system/sockaddr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/address.h"
+#include "unit.h"
+
+static struct address address_of(const char *text)
+{
+    struct address address;
+    assert_int_equal(address_parse(text, &address), 0);
+    return address;
+}
+
+static void ipv4_has_its_own_form(void **state)
+{
+    (void)state;
+    union sockaddr_ip written;
+    struct address address = address_of("192.0.2.1");
+    memset(&written, 0xff, sizeof written);
+    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), sizeof written.ipv4);
+    struct sockaddr_in expected = {.sin_family = AF_INET, .sin_port = htons(4369)};
+    assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &expected.sin_addr), 1);
+    assert_memory_equal(&written.ipv4, &expected, sizeof expected);
+}
+
+static void ipv6_has_no_scope(void **state)
+{
+    (void)state;
+    union sockaddr_ip written;
+    struct address address = address_of("fe80::1");
+    memset(&written, 0xff, sizeof written);
+    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), sizeof written.ipv6);
+    struct sockaddr_in6 expected = {.sin6_family = AF_INET6, .sin6_port = htons(4369)};
+    assert_int_equal(inet_pton(AF_INET6, "fe80::1", &expected.sin6_addr), 1);
+    assert_memory_equal(&written.ipv6, &expected, sizeof expected);
+}
+
+static void what_is_written_is_read(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "0.0.0.0", "127.0.0.1", "::", "::1", "::192.0.2.1", "2001:db8::1"};
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        union sockaddr_ip sockaddr;
+        uint16_t port = 0;
+        struct address address = address_of(texts[i]), read = {{0}};
+        sockaddr_write(address.bytes, (uint16_t)(40000 + i), &sockaddr);
+        assert_int_equal(sockaddr_read(&sockaddr.any, read.bytes, &port), 0);
+        assert_true(address_equal(&read, &address));
+        assert_int_equal(port, 40000 + i);
+    }
+}
+
+static void other_families_are_refused(void **state)
+{
+    (void)state;
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    struct address read = address_of("192.0.2.1"), before = read;
+    uint16_t port = 7;
+    assert_int_equal(sockaddr_read(&local, read.bytes, &port), -EAFNOSUPPORT);
+    assert_true(address_equal(&read, &before));
+    assert_int_equal(port, 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ipv4_has_its_own_form),
+        cmocka_unit_test(ipv6_has_no_scope),
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(other_families_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
