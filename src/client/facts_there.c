@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/facts.h"
+#include "client/names_reply.h"
 #include "core/wire.h"
 #include "system/clock.h"
 #include "system/sockaddr.h"
@@ -148,7 +149,7 @@ static bool wants_loopback(const struct facts *facts)
     return facts->is_here && facts->here.status == 0;
 }
 
-/* What names there are, to suggest one. */
+/* What names there are, to suggest one; nothing where they may not be listed. */
 static void gather_names(struct facts *facts)
 {
     static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
@@ -157,9 +158,10 @@ static void gather_names(struct facts *facts)
         const struct probe *probe = &facts->lookups[i].probe;
         if (facts->lookups[i].answer == FACTS_UNKNOWN && facts->target.has_name && left_ms > 0) {
             int status = exchange_with(&probe->to, request, sizeof request, left_ms, &facts->names);
-            if (status == 0) {
+            if (status == 0 && names_reply_is_one(&facts->names)) {
                 return;
             }
+            exchange_free(&facts->names);
         }
     }
 }

@@ -140,6 +140,13 @@ def test_the_name_is_not_known(patient, binary):
             assert '3 are: "cow", "rabbi", "Rabbit"' in step["found"]
 
 
+def test_the_name_is_not_known_where_names_are_not_told(couple, ours):
+    here, there = couple
+    with there.epmd(ours, "-allow_names", "none"), register(there, b"a"):
+        step = failed(here.check("b@there"), "name", "unknown_name")
+        assert step["found"] == '"b" is not registered on port 4369 there'
+
+
 def test_the_host_does_not_resolve(patient, ours):
     with patient.epmd(ours), register(patient, b"a"):
         step = failed(patient.check("a@nowhere.example"), "host", "unresolvable")
