@@ -23,16 +23,6 @@ static const struct facts_knock *accepted(const struct facts *facts)
     return NULL;
 }
 
-static bool was_refused(const struct facts *facts)
-{
-    for (size_t i = 0; i < facts->n_knocks; i++) {
-        if (facts->knocks[i].probe.status == -ECONNREFUSED) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Says on which addresses of this host the node's port is open all the same. */
 static bool say_elsewhere(const struct facts *facts, uint16_t port, struct findings *findings)
 {
@@ -51,21 +41,31 @@ static void judge_refusal(const struct facts *facts, uint16_t port, struct findi
 {
     if (say_elsewhere(facts, port, findings)) {
         findings_cure(findings, "the node listens on an address that its name does not lead to: "
-                                "see its inet_dist_use_interface, and DNS or /etc/hosts");
+                                "see its inet_dist_use_interface, whether it was started with "
+                                "-proto_dist inet6_tcp, and DNS or /etc/hosts");
         findings_judge(findings, FINDINGS_FAILED, "other_address");
+        return;
+    }
+    if (!facts->is_here) {
+        findings_cure(findings, "the registration may be stale, the node may listen on other "
+                                "addresses or in the other family (-proto_dist inet6_tcp), or a "
+                                "firewall refuses; \"epmd -check\" on that host says which: if all "
+                                "is well there, it is the firewall");
+        findings_judge(findings, FINDINGS_FAILED, "refused");
         return;
     }
     findings_cure(findings,
                   "the registration is stale: whoever made it holds it, but no longer "
-                  "listens. \"epmd -names -l\" on that host shows whose it is, with a stock "
-                  "epmd \"ss -tnp\" does: end that, and start the node anew");
+                  "listens. \"epmd -names -l\" shows whose it is, with a stock epmd \"ss -tnp\" "
+                  "does: end that, and start the node anew");
     findings_judge(findings, FINDINGS_FAILED, "stale");
 }
 
+/* The first address is the one that nodes use. */
 static void judge_unheard(const struct facts *facts, uint16_t port, struct findings *findings)
 {
     int status = facts->knocks[0].probe.status;
-    if (was_refused(facts)) {
+    if (status == -ECONNREFUSED) {
         judge_refusal(facts, port, findings);
     } else if (status == -ETIME) {
         findings_judge(findings, FINDINGS_SKIPPED, NULL);

@@ -107,6 +107,26 @@ def test_the_node_is_stale(patient, binary):
         assert "stale" in step["cure"]
 
 
+def test_the_port_of_a_node_elsewhere_refuses(couple, binary):
+    """From here a stale node looks like a firewall that refuses, as iptables' REJECT does."""
+    here, there = couple
+    with there.epmd(binary), register(there, b"a", port=9100):
+        step = failed(here.check("a@there"), "node", "refused")
+        assert "10.9.9.2 port 9100: refuses" in step["found"]
+        for part in "may be stale", "other addresses", "inet6_tcp", "firewall", "epmd -check":
+            assert part in step["cure"]
+
+
+def test_a_firewall_for_one_family_and_a_node_of_that_family(couple, binary):
+    """Nodes use the IPv4 address: that the IPv6 one refuses is as it should be."""
+    here, there = couple
+    here.resolves("10.9.9.2 there\nfd99::2 there\n")
+    with there.epmd(binary), there.server(None, "10.9.9.2", 9100), register(there, b"a", port=9100):
+        swallow(here.namespace, 9100)
+        step = failed(here.check("a@there"), "node", "firewall")
+        assert "fd99::2 port 9100: refuses" in step["found"]
+
+
 def test_another_program_has_the_stale_nodes_port(patient, binary):
     with patient.epmd(binary), patient.server(b"SSH-2.0-x\x1b[31m\r\n", ADDRESS, 9100), \
             register(patient, b"a", port=9100):
