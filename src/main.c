@@ -5,6 +5,7 @@
  * The argument vector becomes the daemon, or one command to a running one.
  */
 #include <errno.h>
+#include <paths.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,19 +98,32 @@ static int serve(const struct start *start)
     return status < 0 ? EXIT_FAILURE : status;
 }
 
+/* Says on standard error that what was asked for is not there, and what happens instead. */
+static void tell_no_log(const struct options *options, int status)
+{
+    bool journal = options->log_target == LOG_TARGET_JOURNAL;
+    log_open(LOG_TARGET_STDERR);
+    log_line(LOG_WARNING, "-log %s: cannot send to %s: %s; %s", journal ? "journal" : "syslog",
+             journal ? JOURNAL_SOCKET : _PATH_LOG, strerror(-status),
+             !journal          ? "lines are lost until somebody takes them there"
+             : options->detach ? "logging to syslog instead"
+                               : "logging to standard error instead");
+}
+
 /* Starts to log where that was asked for, or where it suits. */
 static void start_log(const struct options *options, bool is_worker)
 {
     bool suits_syslog = options->detach && options->log_target == LOG_TARGET_DEFAULT;
-    int status = log_open(suits_syslog ? LOG_TARGET_SYSLOG : options->log_target);
-    if (status == 0) {
+    enum log_target target = suits_syslog ? LOG_TARGET_SYSLOG : options->log_target;
+    int status = log_open(target);
+    if (status == 0 || suits_syslog) {
         return;
     }
     if (!is_worker) { /* whose keeper has told */
-        log_line(LOG_WARNING, "-log journal: cannot send to %s: %s; logging to %s instead",
-                 JOURNAL_SOCKET, strerror(-status), options->detach ? "syslog" : "standard error");
+        tell_no_log(options, status);
     }
-    log_open(options->detach ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR);
+    bool to_syslog = options->detach || target == LOG_TARGET_SYSLOG;
+    log_open(to_syslog ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR);
 }
 
 static void log_for_keeper(int level, const char *text)

@@ -92,20 +92,21 @@ int log_open(enum log_target target)
 {
     bool is_journals = journal_has_stderr();
     bool to_journal = target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_DEFAULT && is_journals);
+    int status = 0;
     log_socket_close();
     log_state.system = (struct log_sink){0};
     if (to_journal) {
-        int status = log_socket_open(JOURNAL_SOCKET);
+        status = log_socket_open(JOURNAL_SOCKET);
         if (status < 0) {
             return target == LOG_TARGET_JOURNAL ? status : 0;
         }
         log_state.system.write = write_journal;
     } else if (target == LOG_TARGET_SYSLOG) {
-        (void)log_socket_open(_PATH_LOG); /* whoever is not there yet may come */
+        status = log_socket_open(_PATH_LOG); /* whoever is not there yet may come */
         log_state.system.write = write_syslog;
     }
     log_state.stderr_too = !(to_journal && is_journals);
-    return 0;
+    return status;
 }
 
 static void sink_write(struct log_sink *sink, int level, const struct log_fields *fields,

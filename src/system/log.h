@@ -48,8 +48,8 @@ void log_set_level(int level);
 
 /* Lines go there from now on. Errors go to standard error as well, unless the journal
  * would get them twice: whoever started the daemon reads them there until it has detached.
- * Returns 0; or, of LOG_TARGET_JOURNAL only, a negative errno where there is none, and
- * lines go to standard error. */
+ * Returns 0; or a negative errno where nobody takes them: of LOG_TARGET_JOURNAL, lines then
+ * go to standard error; of LOG_TARGET_SYSLOG, to whoever comes. */
 int log_open(enum log_target target);
 
 /* Whether lines of that level are logged at all. */

@@ -137,6 +137,22 @@ def test_no_journal_is_told_before_it_detaches(ours, journal, syslog):
         syslog.wait("listening on :: ")
 
 
+def test_no_syslog_is_told_to_who_has_asked_for_it(ours):
+    """Not under -daemon alone, which nodes start."""
+    wrapper = ("unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /dev; mknod -m 666 /dev/null'
+               ' c 1 3; exec "$@"', "sh")
+    told = ("-log syslog: cannot send to /dev/log: No such file or directory; "
+            "lines are lost until somebody takes them there")
+    with Daemon(ours, "-log", "syslog", wrapper=wrapper) as server:
+        line, = server.log().splitlines()
+        assert line.endswith(told)
+    with Detached(ours, "-log", "syslog", wrapper=wrapper) as server:
+        line, = server.result.stderr.splitlines()
+        assert line.endswith(told)
+    with Detached(ours, wrapper=wrapper) as server:
+        assert server.result.stderr == ""
+
+
 def test_a_detached_daemon_has_no_standard_error(ours):
     result = run_epmd(ours, "-daemon", "-log", "stderr", "-port", str(free_port()))
     assert result.returncode == 1
