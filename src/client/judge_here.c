@@ -36,7 +36,7 @@ static void say_holder(struct findings *findings, const struct facts_socket *soc
     const struct process *process = &socket->process;
     char text[NAME_TEXT_SIZE];
     if (process->pid == 0) {
-        findings_say(findings, "a process of user %s", socket->user);
+        findings_say(findings, "a process with a socket of user %s", socket->user);
         return;
     }
     name_format((const uint8_t *)process->name, strlen(process->name), text, sizeof text);

@@ -35,8 +35,8 @@ def test_no_proc(patient, binary):
     with patient.epmd(binary), register(patient, b"a"):
         found = patient.check("a", prepare="mount -t tmpfs none /proc")
         assert found["by"]["port"]["found"] == (
-            "held by a process of user root; which process that is cannot be told here "
-            "(No such file or directory)")
+            "held by a process with a socket of user root; which process that is cannot be told "
+            "here (No such file or directory)")
         assert statuses(found, "port", "epmd", "exposed", "lookup", "name") == ["ok"] * 5
         assert found["cause"] == "stale"
 
@@ -50,7 +50,8 @@ def test_no_permission(patient, binary, tmp_path_factory):
     with patient.epmd(binary), register(patient, b"a"):
         found = patient.check("a", command=[*NOBODY, epmd])
         assert found["by"]["port"]["found"] == (
-            "held by a process of user root; which process that is cannot be seen from here")
+            "held by a process with a socket of user root; which process that is cannot be seen "
+            "from here")
         assert "not all processes may be looked into" in found["by"]["others"]["found"]
         assert statuses(found, "port", "epmd", "exposed", "others") == ["ok"] * 4
 
@@ -62,7 +63,8 @@ def test_no_process_that_can_be_seen(patient, binary):
         found = patient.check("@host", command=apart)
         assert found["exit"] == 0
         assert found["by"]["port"]["found"] == (
-            "held by a process of user root; which process that is cannot be seen from here")
+            "held by a process with a socket of user root; which process that is cannot be seen "
+            "from here")
 
 
 @contextlib.contextmanager
