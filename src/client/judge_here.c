@@ -175,7 +175,8 @@ static void judge_epmd(const struct facts *facts, struct findings *findings)
     case -EPROTO:
         findings_say(findings, "what listens does not answer as an epmd");
         findings_cure(findings, "end it, or let epmd and all nodes use another port with "
-                                "ERL_EPMD_PORT");
+                                "ERL_EPMD_PORT; if that is systemd, \"systemctl status "
+                                "epmd.service\" says why epmd does not start");
         judge_fault(facts, findings, "not_epmd");
         return;
     case -ETIMEDOUT:
@@ -209,7 +210,8 @@ static void judge_restart(const struct facts *facts, struct findings *findings)
         judge_lost(findings, "run this epmd in its place, with -daemon or under systemd");
     } else if (daemon->watcher == INVENTORY_NOBODY) {
         findings_say(findings, "nothing watches over it: registrations are lost when it ends");
-        judge_lost(findings, "start it with -daemon or -keeper, or under systemd");
+        judge_lost(findings, "start it with -daemon or -keeper, or under systemd by a unit with "
+                             "FileDescriptorStoreMax=, as this epmd's own has");
     } else {
         findings_say(findings,
                      "%s holds %u of %u registrations: these survive a restart, a crash "

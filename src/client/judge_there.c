@@ -119,15 +119,17 @@ static void judge_refused(const struct facts *facts, struct findings *findings)
     if (facts->is_here && facts->here.status == 0) {
         findings_cure(findings, "epmd listens on other addresses only, but nodes look each other "
                                 "up through this one: start it without -address and "
-                                "ERL_EPMD_ADDRESS, or add the address; who may ask is better said "
-                                "by -allow_lookup and -allow_names");
+                                "ERL_EPMD_ADDRESS, or add the address, under systemd as a "
+                                "ListenStream= of epmd.socket; who may ask is better said by "
+                                "-allow_lookup and -allow_names");
         findings_judge(findings, FINDINGS_FAILED, "loopback_only");
     } else if (facts->is_here) {
         findings_cure(findings, "start epmd: see above");
         findings_judge(findings, FINDINGS_FAILED, "not_running");
     } else {
         findings_cure(findings, "start epmd on that host; if it runs, it listens on its loopback "
-                                "address only (-address, ERL_EPMD_ADDRESS), or a firewall "
+                                "address only (-address, ERL_EPMD_ADDRESS, under systemd "
+                                "ListenStream= of epmd.socket), or a firewall "
                                 "refuses; \"epmd -check\" there says which");
         findings_judge(findings, FINDINGS_FAILED, "refused");
     }

@@ -127,7 +127,8 @@ def test_an_epmd_without_a_keeper(patient, ours):
         found = patient.check()
         well(found, "restart", skipped=("name", "node", "handshake"))
         assert "nothing watches over it" in found["by"]["restart"]["found"]
-        assert "-keeper" in found["by"]["restart"]["cure"]
+        cure = found["by"]["restart"]["cure"]
+        assert "-keeper" in cure and "FileDescriptorStoreMax=" in cure
 
 
 def test_a_program_that_was_replaced(patient, ours, tmp_path):

@@ -64,7 +64,7 @@ def test_epmd_listens_on_loopback_only_and_the_name_is_long(patient, binary):
         found = patient.check("a@host.example")
         step = failed(found, "lookup", "loopback_only")
         assert f"{ADDRESS} port 4369: refuses" in step["found"]
-        assert "ERL_EPMD_ADDRESS" in step["cure"]
+        assert "ERL_EPMD_ADDRESS" in step["cure"] and "ListenStream=" in step["cure"]
         assert "to this host alone" in found["by"]["exposed"]["found"]
         assert found["by"]["name"]["status"] == "ok"  # asked through loopback
 
@@ -194,7 +194,7 @@ def test_loopback_only_on_the_other_host(couple, binary):
     here, there = couple
     with there.epmd(binary, "-address", "127.0.0.1"):
         step = failed(here.check("a@there"), "lookup", "refused")
-        assert "loopback" in step["cure"]
+        assert "loopback" in step["cure"] and "ListenStream=" in step["cure"]
 
 
 def test_lookups_are_not_allowed(couple, ours):
@@ -229,7 +229,8 @@ def test_the_port_of_a_node_cannot_be_reached(couple, ours):
 
 def test_something_else_holds_the_port(patient):
     with patient.server(b"HTTP/1.0 400 Bad Request\r\n\r\n", "127.0.0.1", PORT):
-        failed(patient.check("a"), "epmd", "not_epmd")
+        step = failed(patient.check("a"), "epmd", "not_epmd")
+        assert "systemctl status epmd.service" in step["cure"]
 
 
 def test_what_holds_the_port_is_silent(patient):
