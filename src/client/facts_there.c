@@ -37,6 +37,13 @@ static bool has_address(const struct facts *facts, const struct address *address
     return false;
 }
 
+/* Nodes have no use for such an address, as it takes a zone (fe80::1%eth0) to connect to
+ * it. The resolver may have some for a host's own name (nss-myhostname). */
+static bool is_link_local(const struct address *address)
+{
+    return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
 /* Takes the addresses of one family, of which there may be more than enough. */
 static void take_addresses(struct facts *facts, const struct addrinfo *list, int family)
 {
@@ -45,7 +52,7 @@ static void take_addresses(struct facts *facts, const struct addrinfo *list, int
         struct endpoint endpoint;
         if (at->ai_family == family && facts->n_addresses < most &&
             sockaddr_read(at->ai_addr, endpoint.address.bytes, &endpoint.port) == 0 &&
-            !has_address(facts, &endpoint.address)) {
+            !is_link_local(&endpoint.address) && !has_address(facts, &endpoint.address)) {
             facts->addresses[facts->n_addresses++] = endpoint.address;
         }
     }
@@ -66,6 +73,10 @@ static void resolve(struct facts *facts)
     take_addresses(facts, list, AF_INET);
     take_addresses(facts, list, AF_INET6);
     freeaddrinfo(list);
+    if (facts->n_addresses == 0) {
+        snprintf(facts->resolve_error, sizeof facts->resolve_error,
+                 "it has only link-local addresses");
+    }
 }
 
 void facts_gather_host(struct facts *facts)

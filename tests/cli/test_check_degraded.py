@@ -216,6 +216,21 @@ def test_what_the_user_types_is_printed_safely(patient, name):
     assert "\x1b" not in result.stdout and "@" in result.stdout.splitlines()[-1]
 
 
+def test_link_local_addresses(patient, ours):
+    """As nss-myhostname has them for the host's own name: no node can connect to them."""
+    patient.resolves("fe80::1 host\n10.9.9.1 host\n")
+    with patient.epmd(ours):
+        found = patient.check("@host")
+        assert found["by"]["host"]["found"] == (
+            '"host" is 10.9.9.1, and has no IPv6 address: this host')
+        assert found["by"]["lookup"]["found"] == "10.9.9.1 port 4369: answers"
+        assert statuses(found, "host", "lookup") == ["ok"] * 2
+    patient.resolves("fe80::1 host\n")
+    step = patient.check("@host")["by"]["host"]
+    assert (step["status"], step["cause"]) == ("failed", "unresolvable")
+    assert step["found"] == '"host" does not resolve: it has only link-local addresses'
+
+
 def test_a_host_with_more_addresses_than_are_asked(patient, ours):
     """Those of one family leave room for the other."""
     patient.resolves("".join(f"127.9.0.{i} host\nfd00::{i} host\n" for i in range(1, 101)))
