@@ -127,7 +127,8 @@ static void judge_refused(const struct facts *facts, struct findings *findings)
         findings_cure(findings, "start epmd: see above");
         findings_judge(findings, FINDINGS_FAILED, "not_running");
     } else {
-        findings_cure(findings, "start epmd on that host; if it runs, it listens on its loopback "
+        findings_cure(findings, "start epmd on that host; if it runs, it listens on another port "
+                                "(ERL_EPMD_PORT), on its loopback "
                                 "address only (-address, ERL_EPMD_ADDRESS, under systemd "
                                 "ListenStream= of epmd.socket), or a firewall "
                                 "refuses; \"epmd -check\" there says which");

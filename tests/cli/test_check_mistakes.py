@@ -188,6 +188,7 @@ def test_no_epmd_on_the_other_host(couple):
     assert "10.9.9.2 port 4369: refuses" in step["found"]
     # What is not right here is no reason why nothing is found there.
     assert found["by"]["port"]["status"] == "warning"
+    assert "ERL_EPMD_PORT" in step["cure"]
 
 
 def test_loopback_only_on_the_other_host(couple, binary):
