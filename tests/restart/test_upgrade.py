@@ -5,6 +5,7 @@ Always true here: the machine has booted with erlang-base's own epmd in service.
 """
 
 import os
+import re
 import shutil
 
 import pytest
@@ -87,3 +88,19 @@ def test_from_stock_to_ours_and_back(machine, libraries, this, following):  # no
     assert program(machine) == stock
     a.await_answer()
     wait_registered(machine, b"a")
+
+
+def test_beside_an_epmd_that_an_application_has_started(machine, libraries, this):  # noqa: F811
+    """What the output advises gives the port to the units."""
+    machine.do("systemctl", "stop", "epmd.socket", "epmd.service")
+    a = Application(machine, "a")
+    a.start()
+    said = install(machine, *libraries, this)
+    assert "registered with it: name a at port" in said
+    assert "To change over: end it, then systemctl restart epmd.socket" in said
+
+    holder, = set(re.findall(r"pid=(\d+)", machine.do("ss", "-Hltnp", "sport = :4369")))
+    machine.do("kill", holder)
+    machine.do("systemctl", "restart", "epmd.socket")
+    wait_registered(machine, b"a")
+    assert program(machine) == "/usr/bin/epmd"
