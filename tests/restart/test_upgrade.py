@@ -90,6 +90,32 @@ def test_from_stock_to_ours_and_back(machine, libraries, this, following):  # no
     wait_registered(machine, b"a")
 
 
+def test_what_requires_the_service(machine, libraries, this, following):  # noqa: F811
+    """As ejabberd does: systemd restarts it together with epmd.service, whyever that ends."""
+    machine.do("sh", "-c", "mkdir -p /etc/systemd/system/a.service.d; printf "
+               "'[Unit]\nRequires=epmd.service\nAfter=epmd.service\n'"
+               ">/etc/systemd/system/a.service.d/epmd.conf; systemctl daemon-reload")
+    a = Application(machine, "a")
+    a.start()
+    install(machine, *libraries, this)
+    machine.do("systemctl", "restart", "epmd.service")
+    a.await_answer()
+
+    pid = machine.show("MainPID", "a.service")
+    said = install(machine, following)
+    assert "registered with it: name a at port" in said
+    assert "To change over: systemctl restart epmd.service" in said
+    assert "this restarts what requires it, too: a.service\n" in said
+    assert machine.show("MainPID", "a.service") == pid
+    wait_registered(machine, b"a")
+
+    machine.do("dpkg", "--remove", "epmd")
+    assert program(machine).startswith("/usr/lib/erlang/erts-")
+    assert machine.show("ActiveState", "a.service") == "active"
+    a.await_answer()
+    wait_registered(machine, b"a")
+
+
 def test_beside_an_epmd_that_an_application_has_started(machine, libraries, this):  # noqa: F811
     """What the output advises gives the port to the units."""
     machine.do("systemctl", "stop", "epmd.socket", "epmd.service")
