@@ -47,10 +47,11 @@ static void judge_refusal(const struct facts *facts, uint16_t port, struct findi
         return;
     }
     if (!facts->is_here) {
-        findings_cure(findings, "the registration may be stale, the node may listen on other "
-                                "addresses or in the other family (-proto_dist inet6_tcp), or a "
-                                "firewall refuses; \"epmd -check\" on that host says which: if all "
-                                "is well there, it is the firewall");
+        findings_cure(findings,
+                      "the registration may be stale, the node may listen on other "
+                      "addresses or in the other family (-proto_dist inet6_tcp), or a "
+                      "firewall refuses: make the same check on that host; if all is well "
+                      "there, it is the firewall");
         findings_judge(findings, FINDINGS_FAILED, "refused");
         return;
     }

@@ -113,7 +113,7 @@ def test_the_port_of_a_node_elsewhere_refuses(couple, binary):
     with there.epmd(binary), register(there, b"a", port=9100):
         step = failed(here.check("a@there"), "node", "refused")
         assert "10.9.9.2 port 9100: refuses" in step["found"]
-        for part in "may be stale", "other addresses", "inet6_tcp", "firewall", "epmd -check":
+        for part in "may be stale", "other addresses", "inet6_tcp", "firewall", "the same check":
             assert part in step["cure"]
 
 
