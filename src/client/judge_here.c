@@ -8,6 +8,10 @@
 #include "client/names_reply.h"
 #include "options.h"
 
+/* It holds the sockets of a unit whose service does not run. */
+#define IF_SYSTEMD \
+    "if that is systemd, \"systemctl status epmd.service\" says why epmd does not start"
+
 /* What is wrong with this host's epmd matters to a target elsewhere no more than as a
  * warning. */
 static void judge_fault(const struct facts *facts, struct findings *findings, const char *cause)
@@ -175,14 +179,13 @@ static void judge_epmd(const struct facts *facts, struct findings *findings)
     case -EPROTO:
         findings_say(findings, "what listens does not answer as an epmd");
         findings_cure(findings, "end it, or let epmd and all nodes use another port with "
-                                "ERL_EPMD_PORT; if that is systemd, \"systemctl status "
-                                "epmd.service\" says why epmd does not start");
+                                "ERL_EPMD_PORT; " IF_SYSTEMD);
         judge_fault(facts, findings, "not_epmd");
         return;
     case -ETIMEDOUT:
         findings_say(findings, "what listens has not answered within %d s", FACTS_PROBE_MS / 1000);
         findings_cure(findings, "if that is an epmd, it hangs or is overloaded: see its log, then "
-                                "start it anew; if not, end it");
+                                "start it anew; if not, end it; " IF_SYSTEMD);
         judge_fault(facts, findings, "silent");
         return;
     default:

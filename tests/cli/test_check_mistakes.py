@@ -236,7 +236,8 @@ def test_something_else_holds_the_port(patient):
 
 def test_what_holds_the_port_is_silent(patient):
     with patient.server(None, "127.0.0.1", PORT):
-        failed(patient.check("a"), "epmd", "silent")
+        step = failed(patient.check("a"), "epmd", "silent")
+        assert "systemctl status epmd.service" in step["cure"]
 
 
 def test_epmd_without_a_loopback_address(patient):
