@@ -164,7 +164,9 @@ static void judge_answer(const struct facts *facts, struct findings *findings)
     say_ours(&here->daemon, findings);
     if (is_replaced(facts) || strcmp(here->daemon.version, EPMD_VERSION) != 0) {
         findings_say(findings, "; the program on disk is another one (this is %s)", EPMD_VERSION);
-        findings_cure(findings, "let that take over: epmd -reload");
+        findings_cure(findings, "let that take over: %s",
+                      here->daemon.watcher == INVENTORY_NOBODY ? "end this one, and start it anew"
+                                                               : "epmd -reload");
         findings_judge(findings, FINDINGS_WARNING, "old_program");
     }
 }

@@ -142,6 +142,16 @@ def test_a_program_that_was_replaced(patient, ours, tmp_path):
         assert "epmd -reload" in found["by"]["epmd"]["cure"]
 
 
+def test_a_program_that_was_replaced_and_has_no_watcher(patient, ours, tmp_path):
+    """It would refuse -reload."""
+    program = shutil.copy(ours, tmp_path / "epmd")
+    with patient.epmd(program):
+        os.remove(program)
+        step = patient.check()["by"]["epmd"]
+        assert step["cause"] == "old_program"
+        assert "-reload" not in step["cure"] and "start it anew" in step["cure"]
+
+
 def test_a_node_of_another_host(ours):
     need("erl")
     with two_hosts() as (here, there), there.epmd(ours, "-allow_names", "none"), \
