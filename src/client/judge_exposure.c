@@ -26,6 +26,15 @@ static bool is_in(const char *list, const struct address *address)
     return networks_parse(list, &networks, error) == 0 && networks_contain(&networks, address);
 }
 
+/* A list that has the unspecified address has all those of its family. */
+static bool has_all(const char *list)
+{
+    struct address ipv4, ipv6;
+    address_parse("0.0.0.0", &ipv4);
+    address_parse("::", &ipv6);
+    return is_in(list, &ipv4) || is_in(list, &ipv6);
+}
+
 /* Where it listens: as the kernel says, or else as it says itself. */
 static size_t listeners_of(const struct facts *facts, struct facts_socket out[LISTENERS_MAX])
 {
@@ -90,7 +99,7 @@ static bool say_networks(const struct facts *facts, const struct facts_socket *s
     return public;
 }
 
-/* Returns whether anybody at all may ask. */
+/* Returns whether anybody at all may ask something. */
 static bool say_lists(const struct facts_epmd *here, struct findings *findings)
 {
     const struct inventory_daemon *daemon = &here->daemon;
@@ -99,7 +108,8 @@ static bool say_lists(const struct facts_epmd *here, struct findings *findings)
     }
     findings_say(findings, "; who may ask from there: lookups %s; names %s; registrations %s",
                  daemon->allow_lookup, daemon->allow_names, daemon->allow_register);
-    return strcmp(daemon->allow_lookup, "any") == 0 || strcmp(daemon->allow_names, "any") == 0;
+    return has_all(daemon->allow_lookup) || has_all(daemon->allow_names) ||
+           has_all(daemon->allow_register);
 }
 
 static bool say_addresses(const struct facts_socket *sockets, size_t n, struct findings *findings)
@@ -134,9 +144,10 @@ void judge_exposure(const struct facts *facts, struct findings *findings)
     bool anybody = say_lists(&facts->here, findings);
     if (public && anybody) {
         findings_cure(findings, "%s",
-                      facts->here.ours ? "say who may ask: -allow_lookup, -allow_names"
-                                       : "keep strangers out by a packet filter, or run this epmd "
-                                         "with -allow_lookup and -allow_names");
+                      facts->here.ours
+                          ? "say who may ask: -allow_lookup, -allow_names, -allow_register"
+                          : "keep strangers out by a packet filter, or run this epmd "
+                            "with -allow_lookup and -allow_names");
         findings_judge(findings, FINDINGS_WARNING, "exposed");
     }
 }

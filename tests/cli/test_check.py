@@ -222,6 +222,17 @@ def test_lists_protect_a_public_address(patient, ours):
         assert "lookups 10.0.0.0/8; names none; registrations local" in exposed["found"]
 
 
+@pytest.mark.parametrize("lookup, register", [
+    ("any,10.0.0.0/8", "local"), ("0.0.0.0/0", "local"), ("::/0", "local"), ("none", "any")])
+def test_lists_that_have_everybody_protect_nothing(patient, ours, lookup, register):
+    patient.namespace.ip("addr add 8.8.4.4/24 dev eth0")
+    with patient.epmd(ours, "-allow_names", "none", "-allow_lookup", lookup,
+                      "-allow_register", register):
+        exposed = patient.check()["by"]["exposed"]
+        assert (exposed["status"], exposed["cause"]) == ("warning", "exposed")
+        assert "-allow_register" in exposed["cure"]
+
+
 @pytest.mark.parametrize("kind", [72, 104, 110])
 def test_a_c_or_java_node_is_left_alone(patient, ours, kind):
     with patient.epmd(ours, "-keeper"), patient.server(b"", ADDRESS, 9100) as node, \
