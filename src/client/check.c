@@ -58,12 +58,19 @@ static unsigned columns_of(int fd)
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+/* Whether the user's terminal has colours, and the user wants them. */
+static bool wants_colours(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return (!no_colour || !*no_colour) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
 static int print_findings(const struct findings *findings, bool json)
 {
     bool terminal = isatty(STDOUT_FILENO) == 1;
-    const char *no_colour = getenv("NO_COLOR");
     if (!json) {
-        findings_print(findings, stdout, terminal && (!no_colour || !*no_colour),
+        findings_print(findings, stdout, terminal && wants_colours(),
                        terminal ? columns_of(STDOUT_FILENO) : 0);
     } else if (findings_print_json(findings, stdout) < 0) {
         fputs("epmd: out of memory\n", stderr);

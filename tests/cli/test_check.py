@@ -305,11 +305,12 @@ def on_terminal(patient, columns, env=None):
 
 
 def test_colours_on_a_terminal_only(patient):
-    colourful = on_terminal(patient, 80)
+    colourful = on_terminal(patient, 80, env={"TERM": "xterm"})
     assert "\x1b[1;31mFAILED \x1b[0m port" in colourful
     assert "\x1b[32mok     \x1b[0m others" in colourful
-    assert "\x1b" not in on_terminal(patient, 80, env={"NO_COLOR": "1"})
-    assert "\x1b" in on_terminal(patient, 80, env={"NO_COLOR": ""})
+    assert "\x1b" not in on_terminal(patient, 80, env={"TERM": "xterm", "NO_COLOR": "1"})
+    assert "\x1b" in on_terminal(patient, 80, env={"TERM": "xterm", "NO_COLOR": ""})
+    assert "\x1b" not in on_terminal(patient, 80, env={"TERM": "dumb"})
 
 
 @pytest.mark.parametrize("columns", [60, 80])
