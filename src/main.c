@@ -98,16 +98,16 @@ static int serve(const struct start *start)
     return status < 0 ? EXIT_FAILURE : status;
 }
 
-/* Says on standard error that what was asked for is not there, and what happens instead. */
-static void tell_no_log(const struct options *options, int status)
+/* Says on standard error that nobody takes lines at the target, and where they go instead. */
+static void tell_no_log(enum log_target target, enum log_target instead, int status)
 {
-    bool journal = options->log_target == LOG_TARGET_JOURNAL;
+    bool journal = target == LOG_TARGET_JOURNAL;
     log_open(LOG_TARGET_STDERR);
     log_line(LOG_WARNING, "-log %s: cannot send to %s: %s; %s", journal ? "journal" : "syslog",
              journal ? JOURNAL_SOCKET : _PATH_LOG, strerror(-status),
-             !journal          ? "lines are lost until somebody takes them there"
-             : options->detach ? "logging to syslog instead"
-                               : "logging to standard error instead");
+             !journal                       ? "lines are lost until somebody takes them there"
+             : instead == LOG_TARGET_SYSLOG ? "logging to syslog instead"
+                                            : "logging to standard error instead");
 }
 
 /* Starts to log where that was asked for, or where it suits. */
@@ -119,11 +119,12 @@ static void start_log(const struct options *options, bool is_worker)
     if (status == 0 || suits_syslog) {
         return;
     }
-    if (!is_worker) { /* whose keeper has told */
-        tell_no_log(options, status);
-    }
     bool to_syslog = options->detach || target == LOG_TARGET_SYSLOG;
-    log_open(to_syslog ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR);
+    enum log_target instead = to_syslog ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR;
+    if (!is_worker) { /* whose keeper has told */
+        tell_no_log(target, instead, status);
+    }
+    log_open(instead);
 }
 
 static void log_for_keeper(int level, const char *text)
