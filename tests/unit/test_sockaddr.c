@@ -16,28 +16,30 @@ static struct address address_of(const char *text)
     return address;
 }
 
+/* Over bytes that were something else before. */
+static void assert_written(const char *text, const void *expected, size_t len)
+{
+    union sockaddr_ip written;
+    struct address address = address_of(text);
+    memset(&written, 0xff, sizeof written);
+    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), len);
+    assert_memory_equal(&written, expected, len);
+}
+
 static void ipv4_has_its_own_form(void **state)
 {
     (void)state;
-    union sockaddr_ip written;
-    struct address address = address_of("192.0.2.1");
-    memset(&written, 0xff, sizeof written);
-    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), sizeof written.ipv4);
     struct sockaddr_in expected = {.sin_family = AF_INET, .sin_port = htons(4369)};
     assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &expected.sin_addr), 1);
-    assert_memory_equal(&written.ipv4, &expected, sizeof expected);
+    assert_written("192.0.2.1", &expected, sizeof expected);
 }
 
 static void ipv6_has_no_scope(void **state)
 {
     (void)state;
-    union sockaddr_ip written;
-    struct address address = address_of("fe80::1");
-    memset(&written, 0xff, sizeof written);
-    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), sizeof written.ipv6);
     struct sockaddr_in6 expected = {.sin6_family = AF_INET6, .sin6_port = htons(4369)};
     assert_int_equal(inet_pton(AF_INET6, "fe80::1", &expected.sin6_addr), 1);
-    assert_memory_equal(&written.ipv6, &expected, sizeof expected);
+    assert_written("fe80::1", &expected, sizeof expected);
 }
 
 static void what_is_written_is_read(void **state)
