@@ -13,10 +13,6 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"),
                                 reason="this system has no TCP_DEFER_ACCEPT")
 
 
-def activated(port):
-    return ("systemd-socket-activate", "-E", f"ERL_EPMD_PORT={port}", "-l", f"127.0.0.1:{port}")
-
-
 @pytest.fixture(params=["own socket", "inherited socket"])
 def server(request, ours):
     if request.param == "own socket":
@@ -26,7 +22,8 @@ def server(request, ours):
     if not shutil.which("systemd-socket-activate"):
         pytest.skip("systemd-socket-activate is not installed")
     port = free_port()
-    with Daemon(ours, "-d", "-d", "-systemd", port=port, wrapper=activated(port)) as daemon:
+    activate = ("systemd-socket-activate", "-l", f"127.0.0.1:{port}")
+    with Daemon(ours, "-d", "-d", "-systemd", port=port, wrapper=activate) as daemon:
         exchange(daemon, port2(b"none"))  # which starts it
         yield daemon
 
