@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/check.h"
 #include "client/commands.h"
 #include "client/output.h"
 #include "daemon/lockdown.h"
 #include "daemon/server.h"
-#include "options.h"
+#include "doctor/check.h"
+#include "options/options.h"
 #include "system/descriptors.h"
 #include "system/detach.h"
 #include "system/journal.h"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "core/address.h"
-#include "options.h"
+#include "options/options.h"
 
 /* Carries out `options->command`, one of those above, and returns the exit status. */
 int commands_run(const struct options *options);

@@ -16,7 +16,7 @@
 #include "client/exchange.h"
 #include "client/owners.h"
 #include "core/inventory.h"
-#include "options.h"
+#include "options/options.h"
 
 #define NAMES_TIME_SIZE 24
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "core/address.h"
-#include "options.h"
+#include "options/options.h"
 
 struct agreement_socket {
     struct endpoint endpoint;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "core/address.h"
-#include "options.h"
+#include "options/options.h"
 
 #define BINDING_MAX (OPTIONS_ADDRESSES_MAX + 2)
 

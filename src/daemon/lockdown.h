@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "options.h"
+#include "options/options.h"
 #include "system/user.h"
 
 struct lockdown {

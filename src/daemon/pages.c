@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/exposition.h"
-#include "core/page.h"
 #include "daemon/description.h"
 #include "daemon/listener.h"
 #include "daemon/server.h"
+#include "metrics/exposition.h"
+#include "metrics/page.h"
 #include "system/clock.h"
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"

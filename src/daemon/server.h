@@ -14,7 +14,7 @@
 #include "daemon/capacity.h"
 #include "daemon/metrics.h"
 #include "daemon/store.h"
-#include "options.h"
+#include "options/options.h"
 
 struct server {
     const struct options *options;

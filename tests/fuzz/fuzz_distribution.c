@@ -2,7 +2,7 @@
 /* The input is what comes from a node's port: more of it never makes a node of a stranger. */
 #include <string.h>
 
-#include "core/distribution.h"
+#include "doctor/distribution.h"
 #include "fuzz.h"
 
 static void require_printable(const char status[DISTRIBUTION_STATUS_SIZE])

@@ -10,7 +10,7 @@
 
 #include "daemon/binding.h"
 #include "fuzz.h"
-#include "options.h"
+#include "options/options.h"
 
 #define WORDS_MAX 64
 #define INPUT_MAX 4096

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
-#include "core/exposition.h"
-#include "core/page.h"
 #include "fuzz.h"
+#include "metrics/exposition.h"
+#include "metrics/page.h"
 
 static char *text_of(void (*write)(FILE *, const struct overview *),
                      const struct overview *overview)

@@ -7,7 +7,7 @@
 #ifndef EPMD_TESTS_COMMAND_LINE_H
 #define EPMD_TESTS_COMMAND_LINE_H
 
-#include "options.h"
+#include "options/options.h"
 
 struct command_line {
     int status;

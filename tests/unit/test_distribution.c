@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first step of the handshake: what is said, and what may come back. */
-#include "core/distribution.h"
+#include "doctor/distribution.h"
 
 #include <string.h>
 

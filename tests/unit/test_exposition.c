@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Prometheus is told: values, escapes, bounds. */
-#include "core/exposition.h"
+#include "metrics/exposition.h"
 
 #include <inttypes.h>
 #include <string.h>

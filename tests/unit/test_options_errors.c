@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "command_line.h"
-#include "options.h"
+#include "options/options.h"
 #include "unit.h"
 
 static void assert_error(const char *environment, const char *words, const char *part)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people are shown: nodes, escapes, bounds. How it looks, tests/metrics shows. */
-#include "core/page.h"
+#include "metrics/page.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which names are close to one that is not known. */
-#include "client/suggest.h"
+#include "doctor/suggest.h"
 
 #include <stdio.h>
 #include <string.h>

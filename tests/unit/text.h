@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "core/overview.h"
+#include "metrics/overview.h"
 #include "world.h"
 
 /* An overview of a world in which nothing has happened yet, seen by who may list names.

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a check finds out: what its parts share. */
+#include "doctor/facts.h"
+
+#include <errno.h>
+
+#include "client/names_reply.h"
+#include "system/clock.h"
+
+int facts_time_left(int64_t until_ms)
+{
+    int64_t left_ms = until_ms - clock_now_ms();
+    if (left_ms <= 0) {
+        return 0;
+    }
+    return left_ms < FACTS_PROBE_MS ? (int)left_ms : FACTS_PROBE_MS;
+}
+
+bool facts_has_address(const struct facts *facts, const struct address *address)
+{
+    for (size_t i = 0; i < facts->n_interfaces; i++) {
+        if (address_equal(&facts->interfaces[i].address, address)) {
+            return true;
+        }
+    }
+    return address_is_loopback(address);
+}
+
+const struct facts_lookup *facts_known(const struct facts *facts)
+{
+    for (size_t i = 0; i < facts->n_lookups; i++) {
+        if (facts->lookups[i].answer == FACTS_KNOWN) {
+            return &facts->lookups[i];
+        }
+    }
+    return NULL;
+}
+
+static int ask(const struct facts *facts, uint16_t port, uint8_t tag, struct exchange_reply *reply)
+{
+    int left_ms = facts_time_left(facts->deadline_ms);
+    return left_ms > 0 ? exchange_with_local(port, &tag, sizeof tag, left_ms, reply) : -ETIME;
+}
+
+/* A stock epmd closes on INFO_REQ without a reply. */
+static void ask_info(const struct facts *facts, struct facts_epmd *epmd)
+{
+    struct inventory_reader reader;
+    struct exchange_reply reply;
+    if (ask(facts, epmd->port, PROTOCOL_INFO_REQ, &reply) < 0) {
+        return;
+    }
+    epmd->ours = inventory_read_daemon(&reader, reply.bytes, reply.len, &epmd->daemon) == 0;
+    exchange_free(&reply);
+}
+
+void facts_ask_epmd(struct facts *facts, uint16_t port, struct facts_epmd *out)
+{
+    *out = (struct facts_epmd){.port = port};
+    out->status = ask(facts, port, PROTOCOL_NAMES_REQ, &out->names);
+    if (out->status == -EMSGSIZE) {
+        out->status = -EPROTO;
+    }
+    if (out->status == 0 && !names_reply_is_one(&out->names)) {
+        exchange_free(&out->names);
+        out->status = -EPROTO;
+    }
+    if (out->status == 0) {
+        ask_info(facts, out);
+    }
+}
+
+void facts_deinit(struct facts *facts)
+{
+    exchange_free(&facts->here.names);
+    exchange_free(&facts->names);
+    for (size_t i = 0; i < facts->n_others; i++) {
+        exchange_free(&facts->others[i].names);
+    }
+}

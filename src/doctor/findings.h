@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a check has found, step by step: in words, with a judgement and, where something
+ * is wrong, its cause and its cure.
+ *
+ * Words are added to the last step that was begun. What comes from elsewhere has to be
+ * made printable before (name_format()), or is added in quotes.
+ */
+#ifndef EPMD_DOCTOR_FINDINGS_H
+#define EPMD_DOCTOR_FINDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/address.h"
+
+#define FINDINGS_MAX 16
+
+enum findings_status {
+    FINDINGS_OK,
+    FINDINGS_WARNING, /* works, but not for everybody or not for ever */
+    FINDINGS_FAILED,
+    FINDINGS_SKIPPED, /* could not be looked at, or need not be */
+};
+
+struct finding {
+    const char *step; /* one word */
+    enum findings_status status;
+    const char *cause; /* one word for what is wrong, or NULL */
+    char *found;       /* sentences, or NULL */
+    char *cure;
+};
+
+struct findings {
+    const char *target; /* what was asked for; printable */
+    size_t n;
+    struct finding list[FINDINGS_MAX];
+};
+
+/* Begins a step. Its name has to stay. */
+void findings_begin(struct findings *findings, const char *step);
+
+/* Adds words on what was found, or on how to cure it. Without memory they are lost. */
+void findings_say(struct findings *findings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void findings_cure(struct findings *findings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Adds a text that came from elsewhere, in quotes and printable; an address. */
+void findings_say_quoted(struct findings *findings, const void *text, size_t len);
+void findings_say_address(struct findings *findings, const struct address *address);
+
+/* Judges the step. The cause, which may be NULL, has to stay. */
+void findings_judge(struct findings *findings, enum findings_status status, const char *cause);
+
+/* Returns the first step that has failed, or NULL. */
+const struct finding *findings_failure(const struct findings *findings);
+
+/* Writes them for people: in colours, and in lines of `columns` characters, or whole
+ * where that is 0. */
+void findings_print(const struct findings *findings, FILE *out, bool colour, unsigned columns);
+
+/* Writes them as one JSON object (epmd(1), "CHECKING"). Returns 0 or -ENOMEM. */
+int findings_print_json(const struct findings *findings, FILE *out);
+
+/* Frees the words. */
+void findings_deinit(struct findings *findings);
+
+#endif

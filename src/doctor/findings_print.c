@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Findings, for people. */
+#include <string.h>
+
+#include "doctor/findings.h"
+
+#define INDENT 18 /* of the text: behind the judgement and the step */
+#define NARROWEST (INDENT + 20)
+
+#define COLOUR_OFF "\033[0m"
+
+static const struct {
+    const char *word;
+    const char *colour;
+} looks[] = {
+    [FINDINGS_OK] = {"ok", "\033[32m"},
+    [FINDINGS_WARNING] = {"warning", "\033[33m"},
+    [FINDINGS_FAILED] = {"FAILED", "\033[1;31m"},
+    [FINDINGS_SKIPPED] = {"skipped", "\033[2m"},
+};
+
+/* How many columns the first `len` bytes take, if each character takes one. */
+static unsigned width_of(const char *text, size_t len)
+{
+    unsigned width = 0;
+    for (size_t i = 0; i < len; i++) {
+        width += ((unsigned char)text[i] & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+/* Writes words from column INDENT on, and goes to the next line before a word that would
+ * be beyond the last column. */
+static void print_words(const char *text, FILE *out, unsigned columns)
+{
+    unsigned column = INDENT;
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        unsigned width = width_of(text, len);
+        if (columns >= NARROWEST && column > INDENT && column + width >= columns) {
+            fprintf(out, "\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        fwrite(text, 1, len, out);
+        column += width + 1;
+        text += len;
+        if (*text == ' ') {
+            fputc(' ', out);
+            text++;
+        }
+    }
+    fputc('\n', out);
+}
+
+static void print_finding(const struct finding *finding, FILE *out, bool colour, unsigned columns)
+{
+    fprintf(out, "%s%-7s%s %-9s ", colour ? looks[finding->status].colour : "",
+            looks[finding->status].word, colour ? COLOUR_OFF : "", finding->step);
+    print_words(finding->found ? finding->found : "", out, columns);
+    if (finding->cure) {
+        fprintf(out, "%*s", INDENT - 6, "");
+        fputs("cure: ", out);
+        print_words(finding->cure, out, columns);
+    }
+}
+
+static size_t count(const struct findings *findings, enum findings_status status)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < findings->n; i++) {
+        n += findings->list[i].status == status;
+    }
+    return n;
+}
+
+void findings_print(const struct findings *findings, FILE *out, bool colour, unsigned columns)
+{
+    const struct finding *failure = findings_failure(findings);
+    size_t n_warnings = count(findings, FINDINGS_WARNING);
+    for (size_t i = 0; i < findings->n; i++) {
+        print_finding(&findings->list[i], out, colour, columns);
+    }
+    fprintf(out, "epmd: %s: ", findings->target);
+    if (failure) {
+        fprintf(out, "%zu of %zu steps failed; the cause: %s\n", count(findings, FINDINGS_FAILED),
+                findings->n, failure->cause);
+    } else {
+        fprintf(out, "all is well%s\n", n_warnings ? ", but see the warnings" : "");
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One question to a stranger: connect, say something, see what comes back.
+ *
+ * Unlike an exchange it tells how far it came, and takes no more than a short reply.
+ */
+#ifndef EPMD_DOCTOR_PROBE_H
+#define EPMD_DOCTOR_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/protocol.h"
+
+#define PROBE_REPLY_MAX PROTOCOL_REPLY_MAX
+
+struct probe {
+    struct endpoint to;
+    bool connected;
+    int status; /* 0: closed by the other, or enough has come; else a negative errno */
+    size_t len; /* of the reply, however it has ended */
+    uint8_t reply[PROBE_REPLY_MAX];
+};
+
+/* Asks `to`, which `probe` then tells of, for as long as `timeout_ms`. Reads until the
+ * other closes, until `is_enough` says so, or as much as there is room for. */
+void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
+               bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms);
+
+/* How the attempt to connect has ended, as the end of a sentence. */
+const char *probe_connect_text(const struct probe *probe);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line and the environment, read once. */
+#include "options/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "options/option_table.h"
+#include "options/option_values.h"
+
+#define PACKET_TIMEOUT_DEFAULT_S 60
+#define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
+#define NUMBER_MAX 1000000
+#define MAX_PER_HOST_DEFAULT 128
+
+static int set_command(const struct option *option, const char *word, const char *value,
+                       struct options *options, char *error)
+{
+    enum options_command command = (enum options_command)option->commands;
+    if (command == COMMAND_HELP || options->command == COMMAND_HELP) {
+        options->command = COMMAND_HELP;
+        return 0;
+    }
+    if (options->command != COMMAND_SERVE && options->command != command) {
+        return value_fail(error, "%s: there is another command already; one at a time", word);
+    }
+    options->command = command;
+    if (value) {
+        *(const char **)(void *)((char *)options + option->offset) = value;
+    }
+    return 0;
+}
+
+static int set_option(const struct option *option, const char *word, const char *value,
+                      struct options *options, char *error)
+{
+    char *member = (char *)options + option->offset;
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return 0;
+    case OPTION_COUNT:
+        ++*(unsigned *)(void *)member;
+        return 0;
+    case OPTION_PORT:
+        options->port_from = (struct option_origin){.word = word, .value = value};
+        return value_read_port(word, value, (uint16_t *)(void *)member, error);
+    case OPTION_SECONDS:
+        return value_read_unsigned(word, value, " of seconds", SECONDS_MAX,
+                                   (unsigned *)(void *)member, error);
+    case OPTION_NUMBER:
+        return value_read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
+    case OPTION_ADDRESSES:
+        options->addresses_from = (struct option_origin){.word = word, .value = value};
+        return value_read_addresses(word, value, options, error);
+    case OPTION_NETWORKS:
+        return value_read_networks(word, value, (struct networks *)(void *)member, error);
+    case OPTION_ENDPOINT:
+        return value_read_endpoint(word, value, (struct endpoint *)(void *)member, error);
+    case OPTION_TEXT:
+        *(const char **)(void *)member = value;
+        return 0;
+    case OPTION_LAYERS:
+        return value_read_layers(word, value, options, error);
+    case OPTION_LOG_TARGET:
+        return value_read_log_target(word, value, (enum log_target *)(void *)member, error);
+    case OPTION_LOG_LEVEL:
+        return value_read_log_level(word, value, (int *)(void *)member, error);
+    case OPTION_COMMAND:
+        return set_command(option, word, value, options, error);
+    }
+    return 0;
+}
+
+/* All of an optional value is in brackets: "[NAME[@HOST]]", but not "[ADDR:]PORT". */
+static bool may_lack_value(const struct option *option)
+{
+    const char *value = option->value;
+    return !value || (value[0] == '[' && value[strlen(value) - 1] == ']');
+}
+
+/* The word that belongs to the option before it, or NULL. */
+static const char *find_value(const struct option *option, const char *next)
+{
+    bool missing = !option->value || !next || (may_lack_value(option) && next[0] == '-');
+    return missing ? NULL : next;
+}
+
+static int read_arguments(int argc, char *const argv[], struct options *options, bool given[],
+                          char *error)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        const struct option *option = option_find(word);
+        if (!option) {
+            return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
+        }
+        const char *value = find_value(option, i + 1 < argc ? argv[i + 1] : NULL);
+        if (!value && !may_lack_value(option)) {
+            return value_fail(error, "%s: its %s is missing", word, option->value);
+        }
+        i += value != NULL;
+        int status = set_option(option, word, value, options, error);
+        if (status < 0) {
+            return status;
+        }
+        given[option - option_table] = true;
+    }
+    return 0;
+}
+
+/* A command needs only the port: what else is wrong there does not concern it. */
+static bool is_read(const struct option *option, const struct options *options, const char *value)
+{
+    bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_ENDPOINT;
+    bool means_default = may_be_empty && *value == '\0';
+    bool concerns = options->command == COMMAND_SERVE || option->kind == OPTION_PORT;
+    return concerns && !means_default;
+}
+
+static int read_environment(struct options *options, const bool given[], char *error)
+{
+    for (const struct option_variable *variable = option_variables; variable->name; variable++) {
+        const struct option *option = option_find(variable->option);
+        const char *value = getenv(variable->name);
+        if (!value || given[option - option_table] || !is_read(option, options, value)) {
+            continue;
+        }
+        int status = set_option(option, variable->name, value, options, error);
+        if (status < 0) {
+            return status;
+        }
+    }
+    return 0;
+}
+
+/* Who watches over the daemon: our own keeper, the service manager, or nobody. */
+static int settle_keeper(struct options *options, char *error)
+{
+    if (options->keeper && (options->no_keeper || options->systemd)) {
+        return value_fail(error, "-keeper does not go together with %s",
+                          options->no_keeper ? "-no_keeper"
+                                             : "-systemd, which keeps descriptors itself");
+    }
+    if (options->detach && options->systemd) {
+        return value_fail(error,
+                          "-daemon does not go together with -systemd, which runs the daemon "
+                          "in its foreground");
+    }
+    options->keeper = options->keeper || (options->detach && !options->no_keeper);
+    return 0;
+}
+
+/* Where the log is to go, and how much of it. */
+static int settle_log(struct options *options, char *error)
+{
+    static const unsigned steps = 1 + LOG_VERBOSITY_BYTES - LOG_VERBOSITY_REQUESTS;
+    if (options->detach && options->log_target == LOG_TARGET_STDERR) {
+        return value_fail(error, "-log stderr does not go together with -daemon, whose standard "
+                                 "error is /dev/null");
+    }
+    if (options->debug > 0) {
+        options->log_level = LOG_INFO + (int)(options->debug < steps ? options->debug : steps);
+    }
+    return 0;
+}
+
+/* Writes which commands an option goes with. */
+static void write_commands(const struct option *option, char *text, size_t size)
+{
+    size_t len = 0;
+    for (const struct option *command = option_table; command->name && len < size; command++) {
+        if (command->kind == OPTION_COMMAND && command->help &&
+            command->commands & option->commands) {
+            len +=
+                (size_t)snprintf(text + len, size - len, "%s-%s", len ? " or " : "", command->name);
+        }
+    }
+}
+
+static int check_companions(const struct options *options, const bool given[], char *error)
+{
+    for (const struct option *option = option_table; option->name; option++) {
+        if (given[option - option_table] && option->commands &&
+            !(option->commands & options->command)) {
+            char commands[64] = "";
+            write_commands(option, commands, sizeof commands);
+            return value_fail(error, "-%s goes only with %s", option->name, commands);
+        }
+    }
+    return 0;
+}
+
+int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
+{
+    bool given[OPTION_TABLE_MAX] = {false};
+    *out = (struct options){.port = OPTIONS_PORT_DEFAULT,
+                            .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
+                            .max_per_host = MAX_PER_HOST_DEFAULT,
+                            .log_level = LOG_INFO};
+    policy_init(&out->policy);
+
+    int status = read_arguments(argc, argv, out, given, error);
+    if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
+        return status;
+    }
+    status = settle_keeper(out, error);
+    status = status < 0 ? status : settle_log(out, error);
+    if (status == 0) {
+        status = check_companions(out, given, error);
+    }
+    return status < 0 ? status : read_environment(out, given, error);
+}
