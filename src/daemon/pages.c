@@ -62,6 +62,7 @@ static struct overview look_around(struct server *server, struct evhttp_request 
     return (struct overview){
         .host = server->metrics.host,
         .shows_names = may_list_names(server, request),
+        .is_draining = server->is_draining,
         .daemon = &server->sessions.self,
         .registry = &server->sessions.registry,
         .counters = &server->sessions.counters,

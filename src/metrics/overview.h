@@ -23,6 +23,7 @@
 struct overview {
     const char *host; /* as it calls itself */
     bool shows_names; /* else nodes are counted only */
+    bool is_draining; /* a successor is about to take over */
     const struct inventory_daemon *daemon;
     const struct registry *registry;
     const struct counters *counters;

@@ -27,7 +27,7 @@ PURE = {"core", "metrics"}
 
 CORE_HEADERS = {
     "arpa/inet.h",  # the text forms of addresses
-    "assert.h", "errno.h", "inttypes.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+    "assert.h", "errno.h", "inttypes.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "string.h", "sodium/crypto_shorthash.h", "uthash.h", "utlist.h",
 }
 

@@ -21,7 +21,7 @@ class Reply:
 
 
 def request(path, method="GET", fields=()):
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: epmd", *fields, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
 def series(text):
