@@ -120,7 +120,7 @@ static int store_flush_state(struct store *store)
 static int store_flush_announcement(struct store *store)
 {
     char message[80];
-    snprintf(message, sizeof message, "READY=1\nSTATUS=Listening on port %u\n",
+    snprintf(message, sizeof message, NOTIFY_READY "STATUS=Listening on port %u\n",
              store->server->options->port);
     int status = store_send(store, message, NULL, 0);
     store->announcement_waits = status == -EAGAIN;
@@ -128,12 +128,12 @@ static int store_flush_announcement(struct store *store)
 }
 
 /* Collects what waits and the manager has room for. Returns how many. */
-static size_t store_collect(struct store *store, int fds[NOTIFY_FDS_MAX])
+static size_t store_collect(struct store *store, int fds[NOTIFY_FDS_SENT_MAX])
 {
     size_t n = 0;
     const struct connection *waiting;
     DL_FOREACH (store->server->capacity.queues[CAPACITY_UNSTORED], waiting) {
-        if (n == NOTIFY_FDS_MAX || store->n_stored + n >= store->max_stored) {
+        if (n == NOTIFY_FDS_SENT_MAX || store->n_stored + n >= store->max_stored) {
             break;
         }
         fds[n++] = waiting->session.fd;
@@ -156,7 +156,7 @@ static void store_settle(struct store *store, size_t n, bool stored)
 /* Hands over a batch of registrations. */
 static int store_flush_nodes(struct store *store)
 {
-    int fds[NOTIFY_FDS_MAX];
+    int fds[NOTIFY_FDS_SENT_MAX];
     char message[100];
     const struct connection *waiting;
     size_t n_waiting;

@@ -4,10 +4,13 @@
  *
  * It runs the worker, this same program, as its child. The worker hands it duplicates
  * of the listening sockets, of the state and of every registration's connection, in
- * the service manager's own protocol (FDSTORE=1). When the worker dies the keeper
- * starts it again with all of them. A descriptor whose peer hangs up is dropped. The
- * keeper reads nothing that came from the network; of a message it only looks for
- * words that it knows.
+ * the service manager's own protocol (FDSTORE=1), and may ask that the keeper confirms
+ * or refuses each message (notify.h). When the worker dies the keeper starts it again
+ * with all that it holds. A descriptor whose peer hangs up is dropped. The keeper reads
+ * nothing that came from the network; of a message it only looks for lines that it knows.
+ *
+ * A new program is on trial until its worker has served for ten seconds. If the worker
+ * ends within them, the keeper goes back to the program before at once.
  */
 #ifndef EPMD_SYSTEM_KEEPER_H
 #define EPMD_SYSTEM_KEEPER_H

@@ -3,11 +3,20 @@
 #include "system/notify.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* The lines of an answer, and the room that the longest one takes. */
+#define CONFIRMED "CONFIRMED="
+#define REFUSED "REFUSED="
+#define ERRNO "ERRNO="
+#define REASON "REASON="
+#define NOTIFY_ANSWER_SIZE (NOTIFY_REASON_SIZE + 96)
 
 /* Returns an environment variable's number, or -1. */
 static long long environment_number(const char *variable)
@@ -34,6 +43,11 @@ int notify_listen_fds(void)
 bool notify_has_keeper(void)
 {
     return environment_number(NOTIFY_KEEPER_VARIABLE) == getppid();
+}
+
+bool notify_confirms(void)
+{
+    return notify_has_keeper() && environment_number(NOTIFY_CONFIRMS_VARIABLE) == getppid();
 }
 
 uint64_t notify_watchdog_us(void)
@@ -89,12 +103,12 @@ int notify_send(int channel, const char *message, const int *fds, size_t n_fds)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(NOTIFY_FDS_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(NOTIFY_FDS_SENT_MAX * sizeof(int))];
     } control;
     struct iovec iovec = {.iov_base = (char *)message, .iov_len = strlen(message)};
     struct msghdr header = {.msg_iov = &iovec, .msg_iovlen = 1};
 
-    if (n_fds > NOTIFY_FDS_MAX) {
+    if (n_fds > NOTIFY_FDS_SENT_MAX) {
         return -E2BIG;
     }
     if (n_fds > 0) {
@@ -140,4 +154,76 @@ int notify_receive(int channel, char *message, size_t size, int fds[NOTIFY_FDS_M
         memcpy(fds, CMSG_DATA(cmsg), *n_fds * sizeof(int));
     }
     return header.msg_flags & MSG_CTRUNC ? -EMFILE : 0;
+}
+
+/* ---- answers ---- */
+
+const char *notify_value(const char *message, const char *name)
+{
+    size_t len = strlen(name);
+    const char *line = message;
+    while (line) {
+        if (strncmp(line, name, len) == 0) {
+            return line + len;
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return NULL;
+}
+
+uint64_t notify_number(const char *message, const char *name)
+{
+    const char *value = notify_value(message, name);
+    if (!value || *value < '0' || *value > '9') {
+        return 0;
+    }
+    char *end;
+    errno = 0;
+    uint64_t number = strtoull(value, &end, 10);
+    return errno == 0 && (*end == '\n' || *end == '\0') ? number : 0;
+}
+
+int notify_send_answer(int channel, const struct notify_answer *answer)
+{
+    char message[NOTIFY_ANSWER_SIZE];
+    if (answer->error == 0) {
+        snprintf(message, sizeof message, CONFIRMED "%" PRIu64 "\n", answer->number);
+    } else {
+        snprintf(message, sizeof message, REFUSED "%" PRIu64 "\n" ERRNO "%d\n" REASON "%s\n",
+                 answer->number, -answer->error, answer->reason);
+    }
+    return notify_send(channel, message, NULL, 0);
+}
+
+static int read_answer(const char *message, struct notify_answer *out)
+{
+    uint64_t confirmed = notify_number(message, CONFIRMED);
+    uint64_t refused = notify_number(message, REFUSED);
+    uint64_t error = notify_number(message, ERRNO);
+    const char *reason = notify_value(message, REASON);
+    if (confirmed > 0) {
+        *out = (struct notify_answer){.number = confirmed};
+        return 0;
+    }
+    if (refused == 0) {
+        return -EBADMSG;
+    }
+    *out = (struct notify_answer){.number = refused,
+                                  .error = error > 0 && error < INT32_MAX ? -(int)error : -EIO};
+    if (reason) {
+        snprintf(out->reason, sizeof out->reason, "%.*s", (int)strcspn(reason, "\n"), reason);
+    }
+    return 0;
+}
+
+int notify_receive_answer(int channel, struct notify_answer *out)
+{
+    char message[NOTIFY_ANSWER_SIZE];
+    ssize_t len = recv(channel, message, sizeof message - 1, MSG_DONTWAIT);
+    if (len <= 0) {
+        return len < 0 ? -errno : -EPIPE;
+    }
+    message[len] = '\0';
+    return read_answer(message, out);
 }

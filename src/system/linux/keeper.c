@@ -3,7 +3,6 @@
 #include "system/keeper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,9 +19,11 @@
 
 #include "system/clock.h"
 #include "system/descriptors.h"
+#include "system/linux/channel.h"
 #include "system/linux/hold.h"
+#include "system/linux/inbox.h"
+#include "system/linux/program.h"
 #include "system/linux/worker.h"
-#include "system/notify.h"
 
 #define WATCHDOG_MS 30000
 #define READY_WITHIN_MS 5000 /* of a worker that replaces another */
@@ -30,7 +31,7 @@
 #define LATE_MS 1000         /* beyond this it was not the load that held us up */
 #define PAUSE_FIRST_MS 20
 #define PAUSE_MAX_MS 2000
-#define STEADY_AFTER_MS 10000 /* a worker that lived so long did not die again and again */
+#define STEADY_AFTER_MS 10000 /* a worker that served so long did not die again and again */
 
 enum keeper_state {
     KEEPER_STARTING, /* the worker runs, but has not said that it serves */
@@ -43,17 +44,16 @@ struct keeper {
     const struct keeper_config *config;
     enum keeper_state state;
     pid_t worker;
-    int channel; /* to the worker */
     int epoll, signals;
-    int image;        /* the program that workers run */
-    int image_before; /* the one to go back to if `image` never serves; -1: none */
-    char *path;       /* where newer images are found */
-    struct hold hold; /* what the worker must not lose */
+    struct channel channel; /* to the worker */
+    struct program program; /* what workers run */
+    struct hold hold;       /* what the worker must not lose */
     bool was_ready;
     bool reload_wanted;  /* by a signal that led to no new image yet */
     int end_status;      /* what this process is to end with */
     int64_t started_ms;  /* the worker */
     int64_t deadline_ms; /* of the state; 0: none */
+    int64_t steady_ms;   /* when a program on trial has proved itself; 0: none is */
     int pause_ms;
 };
 
@@ -68,14 +68,6 @@ __attribute__((format(printf, 3, 4))) static void keeper_say(const struct keeper
     keeper->config->log(level, text);
 }
 
-static void keeper_hold(struct keeper *keeper, int fd)
-{
-    int status = hold_add(&keeper->hold, fd);
-    if (status < 0) {
-        keeper_say(keeper, LOG_ERR, "cannot keep one more descriptor: %s", strerror(-status));
-    }
-}
-
 /* ---- what the worker says ---- */
 
 static void keeper_become_ready(struct keeper *keeper)
@@ -85,10 +77,8 @@ static void keeper_become_ready(struct keeper *keeper)
     }
     keeper->state = KEEPER_SERVING;
     keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
-    if (keeper->image_before >= 0) {
-        close(keeper->image_before);
-        keeper->image_before = -1;
-    }
+    keeper->steady_ms =
+        program_is_on_trial(&keeper->program) ? clock_now_ms() + STEADY_AFTER_MS : 0;
     if (keeper->reload_wanted) {
         kill(keeper->worker, SIGHUP);
     }
@@ -102,43 +92,23 @@ static void keeper_become_ready(struct keeper *keeper)
     }
 }
 
-static bool says(const char *message, const char *word)
-{
-    return strstr(message, word) != NULL;
-}
-
-static void keeper_take_message(struct keeper *keeper, const char *message, const int *fds,
-                                size_t n_fds)
-{
-    bool store = says(message, "FDSTORE=1");
-    for (size_t i = 0; i < n_fds; i++) {
-        if (store) {
-            keeper_hold(keeper, fds[i]);
-        } else {
-            close(fds[i]);
-        }
-    }
-    if (says(message, "READY=1")) {
-        keeper_become_ready(keeper);
-    }
-    if (says(message, "WATCHDOG=1") && keeper->state == KEEPER_SERVING) {
-        keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
-    }
-}
-
-/* Takes one message. Returns false when there is none, or nobody to send any more. */
+/* Takes one message. Returns false where there is none. */
 static bool keeper_receive(struct keeper *keeper)
 {
-    char message[256];
-    int fds[NOTIFY_FDS_MAX];
-    size_t n_fds;
-    int status = notify_receive(keeper->channel, message, sizeof message, fds, &n_fds);
-    if (status == -EMFILE) {
-        keeper_say(keeper, LOG_ERR, "no more descriptors can be kept: the limit of open files");
-    } else if (status < 0) {
-        return status == -EINTR;
+    struct inbox_news news;
+    if (!inbox_take(&keeper->channel, &keeper->hold, &keeper->program, &news)) {
+        return false;
     }
-    keeper_take_message(keeper, message, fds, n_fds);
+    if (news.keep_error < 0) {
+        keeper_say(keeper, LOG_ERR, "cannot keep %zu more descriptors: %s", news.n_brought,
+                   strerror(-news.keep_error));
+    }
+    if (news.ready) {
+        keeper_become_ready(keeper);
+    }
+    if (news.alive && keeper->state == KEEPER_SERVING) {
+        keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
+    }
     return true;
 }
 
@@ -151,16 +121,18 @@ static int keeper_start_worker(struct keeper *keeper)
     const struct worker_program program = {
         .serve = keeper->was_ready ? NULL : keeper->config->serve,
         .argument = keeper->config->argument,
-        .image = keeper->image,
+        .image = keeper->program.image,
         .argv = keeper->config->argv,
     };
-    int channel = worker_start(&keeper->hold, &program, WATCHDOG_MS, &worker);
-    if (channel < 0) {
-        return channel;
+    int end = worker_start(&keeper->hold, &program, WATCHDOG_MS, &worker);
+    if (end < 0) {
+        return end;
     }
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = channel};
-    epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, channel, &event);
-    keeper->channel = channel;
+    int status = channel_open(&keeper->channel, keeper->epoll, end);
+    if (status < 0) {
+        kill(worker, SIGKILL); /* it could not be heard */
+        return status;
+    }
     keeper->worker = worker;
     keeper->state = KEEPER_STARTING;
     keeper->started_ms = clock_now_ms();
@@ -179,35 +151,25 @@ static const char *end_text(int status, char text[64])
     return text;
 }
 
-/* Takes what is now on disk for the next worker, and keeps the old one at hand. */
-static void keeper_renew_image(struct keeper *keeper)
+/* Takes what is now on disk for the next worker, and keeps the old program at hand. */
+static void keeper_renew_program(struct keeper *keeper)
 {
     keeper->reload_wanted = false;
-    int newer = open(keeper->path, O_PATH | O_CLOEXEC);
-    if (newer < 0) {
-        keeper_say(keeper, LOG_ERR, "cannot open %s: %s; going on with the old one", keeper->path,
-                   strerror(errno));
-        return;
+    int status = program_renew(&keeper->program);
+    if (status < 0) {
+        keeper_say(keeper, LOG_ERR, "cannot open %s: %s; going on with the old one",
+                   keeper->program.path, strerror(-status));
     }
-    if (keeper->image_before < 0) {
-        keeper->image_before = keeper->image;
-    } else {
-        close(keeper->image); /* it has not served yet */
-    }
-    keeper->image = newer;
 }
 
-/* Gives up a new image that never served. Returns false where there was none. */
+/* Gives up a new program that does not last. Returns false where there was none. */
 static bool keeper_fall_back(struct keeper *keeper)
 {
-    if (keeper->image_before < 0) {
+    if (!program_fall_back(&keeper->program)) {
         return false;
     }
     keeper_say(keeper, LOG_ERR, "the new %s does not work; going on with the old one",
-               keeper->path);
-    close(keeper->image);
-    keeper->image = keeper->image_before;
-    keeper->image_before = -1;
+               keeper->program.path);
     return true;
 }
 
@@ -237,12 +199,13 @@ static bool was_asked_to_end(int status)
 /* Returns the exit status to end with, or -1 to go on. */
 static int keeper_on_worker_end(struct keeper *keeper, int status)
 {
+    channel_flush(&keeper->channel);
     while (keeper_receive(keeper)) {
         /* what it handed over before it ended counts */
     }
-    close(keeper->channel);
-    keeper->channel = -1;
+    channel_close(&keeper->channel);
     keeper->worker = -1;
+    keeper->steady_ms = 0;
     if (keeper->state == KEEPER_ENDING || was_asked_to_end(status)) {
         return keeper->end_status;
     }
@@ -254,13 +217,13 @@ static int keeper_on_worker_end(struct keeper *keeper, int status)
         return EXIT_SUCCESS;
     }
     if (served && WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RELOAD) {
-        keeper_renew_image(keeper);
+        keeper_renew_program(keeper);
         keeper_plan_start(keeper, 0);
         return -1;
     }
     char text[64];
     keeper_say(keeper, LOG_ERR, "the worker ended: %s", end_text(status, text));
-    keeper_plan_start(keeper, served || !keeper_fall_back(keeper) ? keeper_next_pause(keeper) : 0);
+    keeper_plan_start(keeper, keeper_fall_back(keeper) ? 0 : keeper_next_pause(keeper));
     return -1;
 }
 
@@ -332,7 +295,7 @@ static void keeper_on_deadline(struct keeper *keeper)
     keeper->deadline_ms = 0;
     if (keeper->state == KEEPER_PAUSING) {
         if (keeper->reload_wanted) {
-            keeper_renew_image(keeper);
+            keeper_renew_program(keeper);
         }
         int status = keeper_start_worker(keeper);
         if (status < 0) {
@@ -348,13 +311,39 @@ static void keeper_on_deadline(struct keeper *keeper)
     kill(keeper->worker, SIGKILL);
 }
 
+/* The program on trial has served for long enough. */
+static void keeper_settle(struct keeper *keeper)
+{
+    keeper->steady_ms = 0;
+    program_settle(&keeper->program);
+}
+
+static bool is_over(int64_t deadline_ms)
+{
+    return deadline_ms != 0 && clock_now_ms() >= deadline_ms;
+}
+
 static int keeper_wait_ms(const struct keeper *keeper)
 {
-    int64_t left_ms = keeper->deadline_ms - clock_now_ms();
-    if (keeper->deadline_ms == 0) {
+    int64_t first_ms = keeper->deadline_ms;
+    if (first_ms == 0 || (keeper->steady_ms != 0 && keeper->steady_ms < first_ms)) {
+        first_ms = keeper->steady_ms;
+    }
+    int64_t left_ms = first_ms - clock_now_ms();
+    if (first_ms == 0) {
         return -1;
     }
     return left_ms > 0 ? (int)left_ms : 0;
+}
+
+static void keeper_on_channel(struct keeper *keeper, uint32_t events)
+{
+    channel_flush(&keeper->channel);
+    bool more = keeper_receive(keeper);
+    if (!more && (events & EPOLLHUP)) {
+        /* Its end will be reaped; until then there is nothing to be heard of it. */
+        channel_mute(&keeper->channel);
+    }
 }
 
 static int keeper_on_event(struct keeper *keeper, const struct epoll_event *event)
@@ -362,20 +351,21 @@ static int keeper_on_event(struct keeper *keeper, const struct epoll_event *even
     if (event->data.fd == keeper->signals) {
         return keeper_on_signals(keeper);
     }
-    if (event->data.fd == keeper->channel) {
-        bool more = keeper_receive(keeper);
-        if (!more && (event->events & EPOLLHUP)) {
-            /* Its end will be reaped; until then there is nothing to be heard of it. */
-            epoll_ctl(keeper->epoll, EPOLL_CTL_DEL, keeper->channel, NULL);
-        }
-        return -1;
+    if (event->data.fd == keeper->channel.fd) {
+        keeper_on_channel(keeper, event->events);
+    } else {
+        hold_drop(&keeper->hold, event->data.fd);
     }
-    hold_drop(&keeper->hold, event->data.fd);
     return -1;
 }
 
 static int keeper_loop(struct keeper *keeper)
 {
+    /* Of a child that ended before SIGCHLD was blocked no signal comes any more. */
+    int ended = keeper_reap(keeper);
+    if (ended >= 0) {
+        return ended;
+    }
     for (;;) {
         struct epoll_event events[64];
         int n = epoll_wait(keeper->epoll, events, 64, keeper_wait_ms(keeper));
@@ -388,7 +378,10 @@ static int keeper_loop(struct keeper *keeper)
                 return end;
             }
         }
-        if (keeper->deadline_ms != 0 && clock_now_ms() >= keeper->deadline_ms) {
+        if (is_over(keeper->steady_ms)) {
+            keeper_settle(keeper);
+        }
+        if (is_over(keeper->deadline_ms)) {
             keeper_on_deadline(keeper);
         }
     }
@@ -410,13 +403,16 @@ static int keeper_open(struct keeper *keeper)
     signal(SIGXFSZ, SIG_IGN);  /* and a log may be full */
     descriptors_raise_limit(); /* as its workers do: it holds what they hold */
 
-    keeper->path =
+    char *path =
         realpath((const char *)getauxval(AT_EXECFN), NULL); /* NOLINT(performance-no-int-to-ptr) */
-    keeper->image = keeper->path ? open(keeper->path, O_PATH | O_CLOEXEC) : -1;
+    int status = path ? program_open(&keeper->program, path) : -errno;
+    if (status < 0) {
+        return status;
+    }
     keeper->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     keeper->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = keeper->signals};
-    if (keeper->image < 0 || keeper->signals < 0 || keeper->epoll < 0 ||
+    if (keeper->signals < 0 || keeper->epoll < 0 ||
         epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, keeper->signals, &event) < 0) {
         return -errno;
     }
@@ -426,8 +422,7 @@ static int keeper_open(struct keeper *keeper)
 
 int keeper_run(const struct keeper_config *config)
 {
-    struct keeper keeper = {
-        .config = config, .worker = -1, .channel = -1, .image = -1, .image_before = -1};
+    struct keeper keeper = {.config = config, .worker = -1, .channel.fd = -1};
     int status = keeper_open(&keeper);
     if (status == 0) {
         status = keeper_start_worker(&keeper);
@@ -436,6 +431,6 @@ int keeper_run(const struct keeper_config *config)
         status = keeper_loop(&keeper);
     }
     hold_deinit(&keeper.hold);
-    free(keeper.path);
+    program_close(&keeper.program);
     return status; /* descriptors go with the process */
 }

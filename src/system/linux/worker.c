@@ -43,6 +43,7 @@ static int pass_on(const struct hold *hold, int channel, int end)
 static void export_conventions(pid_t keeper, int n_passed, int watchdog_ms)
 {
     export_number(NOTIFY_KEEPER_VARIABLE, keeper);
+    export_number(NOTIFY_CONFIRMS_VARIABLE, keeper);
     export_number("LISTEN_PID", getpid());
     export_number("LISTEN_FDS", n_passed);
     export_number("WATCHDOG_PID", getpid());
