@@ -6,21 +6,41 @@ under test and, where it is installed, against stock epmd.
 """
 
 import os
+import resource
 import signal
 
 import pytest
 
-from harness import OURS, STOCK, Daemon
+import machine
+from harness import OPTIMISED, OURS, STOCK, Daemon
 
 
 # A shell starts background jobs with SIGINT ignored, and daemons would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+DESCRIPTORS = 20000  # no test needs more; some programs do something for each they may have
+
+
+def pytest_configure():
+    """What each test process has for itself; before a test module can look at anything."""
+    machine.isolate()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("asked"):
+        machine.need_asked(*mark.args)
+    for mark in item.iter_markers("needs"):
+        machine.need(*mark.args)
+
 
 def path_of(name):
     """The binary called 'ours' or 'stock'; skips where there is no stock one."""
     if name == "stock" and STOCK is None:
-        pytest.skip("no stock epmd is installed")
+        machine.cannot("stock epmd: not installed (Debian: erlang-base)")
     path = STOCK if name == "stock" else OURS
     assert os.access(path, os.X_OK), f"{path} is not there: build it, or set EPMD"
     return path
@@ -39,6 +59,24 @@ def ours():
 @pytest.fixture(scope="module")
 def stock():
     return path_of("stock")
+
+
+@pytest.fixture(scope="session")
+def optimised():
+    """The binary without sanitizers."""
+    machine.need(OPTIMISED)
+    return OPTIMISED
+
+
+@pytest.fixture(scope="module")
+def filtered():
+    """A binary with the filter, which a build with sanitizers leaves out."""
+    for path in filter(lambda path: os.access(path, os.X_OK), (OURS, OPTIMISED)):
+        with Daemon(path, "-d") as daemon:
+            daemon.wait_log("listening")
+            if "without its layer seccomp" not in daemon.log():
+                return path
+    return machine.cannot("no binary here is built with the system call filter")
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ sanitizer's report fails the test that provoked it, at stop().
 """
 
 import contextlib
-import ctypes
 import os
-import random
 import re
 import signal
 import socket
@@ -18,28 +16,24 @@ import subprocess
 import tempfile
 import time
 
+import machine
+from machine import free_port, set_network
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OURS = os.environ.get("EPMD", os.path.join(ROOT, "build", "epmd"))
+# Built without sanitizers: with the system call filter, and as fast as it is.
+OPTIMISED = os.environ.get("EPMD_OPTIMISED", os.path.join(ROOT, "build", "epmd"))
 STOCK = os.environ.get("EPMD_STOCK", "/usr/bin/epmd")
 if not os.access(STOCK, os.X_OK):
     STOCK = None
 
-CLONE_NEWNET = 0x40000000
-CAP_SYS_PTRACE = 19
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, TCP_LISTEN = 4, 20, 0x301, 10
 SANITIZER = re.compile(r"(Sanitizer:|runtime error:).*")
 
 
-def may_look_into_any_process():
-    """Whether this process sees others' descriptors, also of those that are not dumpable."""
-    with open("/proc/self/status") as lines:
-        effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
-    return bool(effective >> CAP_SYS_PTRACE & 1)
-
-
 def visible(binary):
     """The options with which a daemon lets this process see its descriptors in /proc."""
-    hides = kind_of(binary) == "ours" and not may_look_into_any_process()
+    hides = kind_of(binary) == "ours" and machine.may("CAP_SYS_PTRACE") is not None
     return ["-no_sandbox", "dumpable"] if hides else []
 
 
@@ -66,23 +60,6 @@ def wait_for(condition, timeout=10, what="condition"):
     return value
 
 
-def free_port():
-    """A port that nothing holds in either family.
-
-    Below the ephemeral range, so that no client's own end can take it between
-    this look and the daemon's bind.
-    """
-    while True:
-        port = random.SystemRandom().randrange(10000, 32000)
-        with contextlib.suppress(OSError):
-            for family, address in (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"):
-                with socket.socket(family) as probe:
-                    if family == socket.AF_INET6:
-                        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                    probe.bind((address, port))
-            return port
-
-
 @contextlib.contextmanager
 def network_of(pid):
     """Sockets made and commands started by this thread meanwhile are in a process's network."""
@@ -91,17 +68,11 @@ def network_of(pid):
         yield  # needs no privilege
         return
     with open(home) as back, open(there) as inside:
-        _setns(inside)
+        set_network(inside.fileno())
         try:
             yield
         finally:
-            _setns(back)
-
-
-def _setns(file):
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "setns")
+            set_network(back.fileno())
 
 
 def listeners():

@@ -15,7 +15,8 @@ import tempfile
 from clients.beam import Site
 from cli.servers import Fake
 from harness import OURS, Daemon, clean_env
-from wire.namespaces import Namespace, pair, require
+from machine import APART, need
+from wire.namespaces import Namespace, pair
 from wire.protocol import Node
 
 PORT = 4369
@@ -49,7 +50,7 @@ class Host:
     def run(self, *command, env=None, prepare=":", nameserver=None, **how):
         """Run a command on this host to its end; `prepare` is shell for its mount namespace."""
         servers = self._write("resolv.conf", f"nameserver {nameserver}\n" if nameserver else "")
-        inside = ["unshare", "--mount", "--uts", "sh", "-ec", INSIDE, "sh", self.name,
+        inside = [*APART, "unshare", "--uts", "sh", "-ec", INSIDE, "sh", self.name,
                   self._hosts, servers, prepare]
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                "text": True, "errors": "replace", "timeout": 30, "check": False, **how}
@@ -89,7 +90,7 @@ class Host:
 @contextlib.contextmanager
 def host():
     """One host with an address beside the loopback ones: 10.9.9.1."""
-    require()
+    need("network namespaces", "mount namespaces")
     with Namespace() as namespace, tempfile.TemporaryDirectory() as folder:
         namespace.ip("link set lo up", "link add eth0 type veth peer name cable",
                      f"addr add {ADDRESS}/24 dev eth0", "link set eth0 up", "link set cable up")
@@ -99,6 +100,7 @@ def host():
 @contextlib.contextmanager
 def two_hosts():
     """Two, joined by a cable: 10.9.9.1, fd99::1 and 10.9.9.2, fd99::2."""
+    need("mount namespaces")
     with pair() as (here, there), tempfile.TemporaryDirectory() as folder:
         other = os.path.join(folder, "there")
         os.mkdir(other)

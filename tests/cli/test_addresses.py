@@ -9,6 +9,7 @@ import contextlib
 import pytest
 
 from harness import Daemon, StartError, listening, run_epmd, wait_for
+import machine
 from wire import namespaces
 
 ANY4, ANY6, LO4, LO6 = "0.0.0.0", "::", "127.0.0.1", "::1"
@@ -76,7 +77,7 @@ def test_an_address_that_is_not_ours_is_fatal(binary):
 
 @contextlib.contextmanager
 def host(loopback_up=True, without=None):
-    namespaces.require()
+    machine.need("network namespaces")
     with namespaces.Namespace() as namespace:
         namespace.ip("link add cable type veth peer name end", "addr add 10.9.9.1/24 dev cable",
                      "addr add fd99::1/64 dev cable nodad", "link set end up",
@@ -129,14 +130,14 @@ FATAL_OURS = [("no ipv6", "::1"), ("no ipv4", "127.0.0.1"), ("lo down", "127.0.0
               ("lo down", "10.9.9.1,::1")]
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where, text, expected", BOTH_KINDS)
 def test_address_lists_on_every_host(binary, hosts, where, text, expected):
     assert bound(binary, text, namespace=hosts[where], reachable=where != "lo down",
                  expected=expected) == expected
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where, text, expected", OURS_ONLY)
 def test_wildcards_cover_their_loopback(ours, hosts, where, text, expected):
     assert bound(ours, text, namespace=hosts[where], reachable=where != "lo down",
@@ -148,19 +149,19 @@ def fatal(binary, namespace, text):
     assert (end, code) == (ENDED, 1) and text.split(",")[-1] in words
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where, text", FATAL)
 def test_a_named_address_that_cannot_be_bound_is_fatal(binary, hosts, where, text):
     fatal(binary, hosts[where], text)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where, text", FATAL_OURS)
 def test_a_named_loopback_that_cannot_be_bound_is_fatal(ours, hosts, where, text):
     fatal(ours, hosts[where], text)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where", ["no ipv6", "no ipv4"])
 def test_an_own_loopback_that_cannot_be_bound_is_logged(ours, hosts, where):
     missing = {"no ipv6": LO6, "no ipv4": LO4}[where]
@@ -169,7 +170,7 @@ def test_an_own_loopback_that_cannot_be_bound_is_logged(ours, hosts, where):
         server.wait_log(missing.replace(".", r"\."))
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("where", ["both", "no ipv6", "no ipv4"])
 def test_commands_find_the_daemon_on_every_host(binary, hosts, where):
     with Daemon(binary, namespace=hosts[where]) as server, hosts[where].entered():

@@ -15,11 +15,12 @@ import termios
 
 import pytest
 
+import machine
 from cli.hosts import ADDRESS, PORT, host, register, two_hosts
-from clients.beam import need
 from harness import OURS, kind_of, run_epmd
+from machine import need
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
 
 STEPS = ["port", "epmd", "exposed", "restart", "others", "host", "lookup", "name", "node",
          "handshake"]
@@ -99,7 +100,7 @@ def test_a_node_behind_tls(patient, ours, tmp_path):
     need("erl")
     need("openssl")
     if not glob.glob("/usr/lib/erlang/lib/ssl-*"):
-        pytest.skip("Erlang's application ssl is not installed")
+        machine.cannot("Erlang's application ssl: not installed (Debian: erlang-ssl)")
     key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
                     "-subj", "/CN=host", "-keyout", key, "-out", certificate],

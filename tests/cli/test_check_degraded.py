@@ -11,10 +11,12 @@ import socket
 
 import pytest
 
+import machine
 from cli.hosts import ADDRESS, PORT, host, register
 from harness import OURS
+from machine import APART
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
 
 # A sanitizer looks for leaks by way of ptrace, which is not to be had under strace.
 NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}
@@ -41,6 +43,7 @@ def test_no_proc(patient, binary):
         assert found["cause"] == "stale"
 
 
+@pytest.mark.needs("another user")
 def test_no_permission(patient, binary, tmp_path_factory):
     """As another user than the one that epmd runs as."""
     folder = tmp_path_factory.mktemp("nobody")
@@ -56,10 +59,12 @@ def test_no_permission(patient, binary, tmp_path_factory):
         assert statuses(found, "port", "epmd", "exposed", "others") == ["ok"] * 4
 
 
+@pytest.mark.needs("process namespaces")
 def test_no_process_that_can_be_seen(patient, binary):
     """As in a container that shares the network of the host."""
     with patient.epmd(binary):
-        apart = ["unshare", "--pid", "--fork", "--mount-proc", os.path.abspath(OURS)]
+        apart = [*APART, "unshare", "--pid", "--fork", "sh", "-c",
+                 'mount -t proc proc /proc; exec "$@"', "sh", os.path.abspath(OURS)]
         found = patient.check("@host", command=apart)
         assert found["exit"] == 0
         assert found["by"]["port"]["found"] == (
@@ -69,9 +74,8 @@ def test_no_process_that_can_be_seen(patient, binary):
 
 @contextlib.contextmanager
 def many_listeners(namespace, n):
+    machine.need_descriptors(n + 200)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if before[1] < n + 200:
-        pytest.skip(f"not as many descriptors are to be had: {before[1]}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (n + 200, before[1]))
     try:
         with contextlib.ExitStack() as held, namespace.entered():
@@ -130,13 +134,12 @@ def test_no_name_of_its_own(patient, ours):
         assert statuses(found, "lookup", "name", "handshake") == ["skipped", "ok", "ok"]
 
 
+@pytest.mark.needs("strace")
 @pytest.mark.parametrize("refused, step, part", [
     (1, "exposed", "no other network that leads there"),
     (2, "port", "what that is cannot be told here (Permission denied)")])
 def test_a_kernel_that_tells_nothing(patient, ours, refused, step, part):
     """Its first netlink socket asks for the addresses, the second one for what listens."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
              f"inject=socket:error=EACCES:when={refused}"]
     with patient.epmd(ours), register(patient, b"a"):
@@ -147,9 +150,8 @@ def test_a_kernel_that_tells_nothing(patient, ours, refused, step, part):
         assert found["by"]["exposed"]["found"].startswith("listens on 0.0.0.0, ::")
 
 
+@pytest.mark.needs("strace")
 def test_a_kernel_that_tells_nothing_of_a_port_that_is_free(patient):
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
              "inject=socket:error=EACCES:when=2"]
     found = patient.check(command=[*trace, os.path.abspath(OURS)], env=NO_LEAKS)

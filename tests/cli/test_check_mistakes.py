@@ -8,7 +8,7 @@ import pytest
 
 from cli.hosts import ADDRESS, PORT, host, register, swallow, two_hosts
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import machine
 from cli.servers import Fake, end_all, started_for
 from harness import Daemon, StartError, free_port, listening, run_epmd, wait_for
 from wire import namespaces
@@ -92,7 +93,7 @@ def _(binary, number):
 @contextlib.contextmanager
 def host(*lines):
     """A host of its own with 10.9.9.1 on a cable, changed by lines of the ip command."""
-    namespaces.require()
+    machine.need("network namespaces")
     with namespaces.Namespace() as namespace:
         namespace.ip("link set lo up", "link add cable type veth peer name end",
                      "addr add 10.9.9.1/24 dev cable", "link set end up", "link set cable up",

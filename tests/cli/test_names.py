@@ -4,7 +4,6 @@
 import contextlib
 import datetime
 import json
-import os
 import pwd
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import time
 
 import pytest
 
+import machine
 from cli.names import NODES, TYPES, own_end, parsed, read_table, registered_nodes, table
 from harness import Daemon, run_epmd
 from wire.protocol import Node, alive2
@@ -114,8 +114,7 @@ def registered_by(uid, server, name, host):
 @pytest.fixture
 def owned(ours):
     """A daemon of root's, with nodes of nobody, of a user without a name, and of root."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can register as another user")
+    machine.need("another user")
     nobody = pwd.getpwnam("nobody").pw_uid
     with Daemon(ours) as server, registered_by(nobody, server, b"nobody's", "127.0.0.1"), \
             registered_by(nobody, server, b"six", "::1"), \
@@ -156,7 +155,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 def test_without_sock_diag_the_user_is_not_known(ours):
     wrapper = sys.executable, "-c", WITHOUT_NETLINK
     if run_epmd(*wrapper, "/bin/true").returncode != 0:
-        pytest.skip("no system call filter can be made here")
+        machine.cannot("no system call filter can be made here (Debian: libseccomp2)")
     with Daemon(ours) as server, Node(server, b"a") as node:
         command = *wrapper, ours, "-port", str(server.port), "-names"
         result = run_epmd(*command, "-l")

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import machine
 from cli.names import COLUMNS, NODES, TYPES, ask, parsed, registered_nodes, table
 from cli.servers import Fake
 from harness import Daemon, free_port, run_epmd, wait_for
@@ -69,7 +70,7 @@ def test_a_host_by_name_and_by_address(binary, ours, host):
         assert_only_fields(ours, server, nodes, "-host", host)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("address", ["10.9.9.1", "fd99::1", "link-local"])
 def test_a_host_over_the_network(binary, ours, hosts, address):
     here, there = hosts
@@ -96,11 +97,12 @@ def link_local(namespace):
 
 def with_hosts(names):
     """What runs a command with that file in the place of /etc/hosts."""
-    return ("unshare", "--mount", "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"',
+    machine.need("mount namespaces")
+    return (*machine.APART, "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"',
             "sh")
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_each_address_of_a_host_is_tried(ours, hosts, tmp_path):
     """A name with two addresses, on one of which nothing listens."""
     here, there = hosts
@@ -122,7 +124,7 @@ def test_each_address_of_a_host_is_tried(ours, hosts, tmp_path):
         assert both.stderr.count("connection refused") == 2
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_an_address_that_swallows_everything_is_given_up(ours, hosts, tmp_path):
     """As behind a packet filter. IPv6 comes first, and gets three seconds."""
     here, there = hosts
@@ -138,7 +140,7 @@ def test_an_address_that_swallows_everything_is_given_up(ours, hosts, tmp_path):
     assert result.stdout == f"epmd: up and running on port {server.port} with data:\n"
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_a_host_that_is_not_there(ours, hosts):
     with hosts[1].entered():
         code, output, errors = ask(ours, 4369, "-host", "10.9.9.99")
@@ -146,7 +148,7 @@ def test_a_host_that_is_not_there(ours, hosts):
     assert errors == "epmd: -host 10.9.9.99, 10.9.9.99 port 4369: No route to host\n"
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_a_host_that_lists_nothing_for_us(ours, hosts):
     here, there = hosts
     with Daemon(ours, "-allow_names", "none", namespace=here) as server, there.entered():
@@ -158,7 +160,7 @@ def test_a_host_that_lists_nothing_for_us(ours, hosts):
                 "it may not list names for this host, or is no epmd\n")
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_a_host_that_looks_nothing_up_for_us(ours, hosts):
     here, there = hosts
     with Daemon(ours, "-allow_lookup", "none", namespace=here) as server:

@@ -8,7 +8,6 @@ import contextlib
 import os
 import pathlib
 import pwd
-import random
 import re
 import signal
 import subprocess
@@ -17,33 +16,20 @@ import tempfile
 
 import pytest
 
+import machine
 from cli.servers import Detached, holders
 from cli.test_daemon import Syslog
-from harness import (OURS, ROOT, Daemon, free_port, may_look_into_any_process, run_epmd, visible,
-                     wait_for)
-from wire import namespaces
+from harness import OURS, Daemon, free_port, run_epmd, visible, wait_for
+from machine import free_privileged_port
 from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2
 
-OPTIMISED = os.environ.get("EPMD_OPTIMISED", os.path.join(ROOT, "build", "epmd"))
 NOBODY = pwd.getpwnam("nobody")
 AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 LAYERS = ["core", "dumpable", "privileges", "seccomp"]
 
-IS_ROOT = os.geteuid() == 0 and may_look_into_any_process()
+IS_ROOT = machine.has("another user's processes")
 
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
-
-
-@pytest.fixture(scope="module")
-def filtered():
-    """A binary with the filter, which a build with sanitizers leaves out."""
-    for path in (OURS, OPTIMISED):
-        if os.access(path, os.X_OK):
-            with Daemon(path, "-d") as daemon:
-                daemon.wait_log("listening")
-                if "without its layer seccomp" not in daemon.log():
-                    return path
-    pytest.skip("no binary here is built with the system call filter")
+needs_root = pytest.mark.needs("another user's processes")
 
 
 def status(pid):
@@ -162,7 +148,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 def test_a_kernel_without_the_layers_costs_a_line_each(filtered):
     wrapper = (sys.executable, "-c", KERNEL_WITHOUT)
     if run_epmd(*wrapper, "/bin/true").returncode != 0:
-        pytest.skip("no system call filter can be made here")
+        machine.cannot("no system call filter can be made here (Debian: libseccomp2)")
     with Daemon(filtered, wrapper=wrapper) as daemon:
         for layer in set(LAYERS) - set(visible(filtered)):
             daemon.wait_log(rf"sandbox: its layer {layer} is not available: \S")
@@ -190,13 +176,6 @@ def test_a_detached_daemon_is_the_users_when_the_command_returns(ours, options):
     with Detached(ours, "-user", "nobody", *options) as daemon:
         assert [ids(pid) for pid in daemon.holders()] == [ONLY_NOBODY] * len(daemon.holders())
         assert (daemon.result.stdout, daemon.result.stderr) == ("", "")
-
-
-def free_privileged_port():
-    while True:
-        port = random.SystemRandom().randrange(600, 1024)
-        if not holders(port):
-            return port
 
 
 @needs_root
@@ -314,14 +293,10 @@ def open_syslog(folder):
     return log
 
 
-@pytest.mark.namespaces
 @pytest.mark.parametrize("options", LOCKED, ids=" ".join)
 def test_a_syslog_that_is_started_anew_gets_the_lines(filtered, options, public_folder):
-    namespaces.require()
+    machine.need("device files")
     first = open_syslog(public_folder)
-    if run_epmd(*first.wrapper, "true").returncode != 0:
-        first.close()
-        pytest.skip("no mount namespace with its own /dev can be made here")
     with Detached(filtered, *options, wrapper=first.wrapper) as daemon:
         first.wait(rf"listening on :: port {daemon.port}$")
         first.close()

@@ -5,15 +5,15 @@ systemd-socket-activate hands over real sockets and becomes the daemon in the
 same process.
 """
 
-import shutil
 import socket
 
 import pytest
 
+import machine
 from harness import Daemon, free_port, listening, run_epmd
 from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2, settle
 
-ACTIVATE = shutil.which("systemd-socket-activate")
+ACTIVATE = "systemd-socket-activate"
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def told(manager):
 
 def activated(binary, *listen, env=()):
     """A daemon started with sockets for these addresses."""
-    if not ACTIVATE:
-        pytest.skip("systemd-socket-activate is not installed")
+    machine.need(ACTIVATE)
     port = free_port()
     sockets = [word for address in listen for word in ("-l", f"{address}:{port}")]
     passed = [word for setting in env for word in ("-E", setting)]

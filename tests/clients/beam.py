@@ -12,15 +12,12 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-
-import pytest
 
 from harness import clean_env, wait_for
 
@@ -174,12 +171,6 @@ class Site:
             names = self.names()
             return None if names is None or names.keys() != set(expected) else (names,)
         return wait_for(registered, timeout=20, what=f"names {expected}")[0]
-
-
-def need(what):
-    """Skip the test where a program or a file is not installed."""
-    if not shutil.which(what) and not os.path.exists(what):
-        pytest.skip(f"{what} is not installed")
 
 
 def inetrc():

@@ -6,12 +6,12 @@ and each test has a daemon, a port and a home directory of its own.
 """
 
 import os
-import socket
 
 import pytest
 
-from clients.beam import end_all, need, site_at
+from clients.beam import end_all, site_at
 from harness import free_port
+from machine import need
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +40,7 @@ def unserved(erl, binary):
 
 @pytest.fixture
 def ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError as error:
-        pytest.skip(f"no IPv6 loopback: {error}")
+    need("IPv6")
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,12 @@ binary under test wherever it looks, and its processes end with it.
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 
-import pytest
-
 from harness import network_of
+from machine import APART, need, need_asked
 from restart.machine import libraries, made_tree
-from wire import namespaces
 
 TREE = "/var/tmp/epmd-test-clients"
 PACKAGES = "rabbitmq-server,ejabberd,iproute2,procps"
@@ -51,11 +48,10 @@ exec chroot . sh -c 'echo ready; exec cat'
 
 def require():
     """Skip where there can be no guest."""
-    if not os.environ.get("EPMD_CLIENTS"):
-        pytest.skip("takes long: ./dev test clients, or EPMD_CLIENTS=1")
-    namespaces.require()
-    if not os.path.isdir(TREE) and not shutil.which("mmdebstrap"):
-        pytest.skip("mmdebstrap is not installed")
+    need_asked("clients")
+    need("network namespaces", "mount namespaces")
+    if not os.path.isdir(TREE):
+        need("mmdebstrap")
 
 
 def tree():
@@ -70,7 +66,7 @@ class Guest:
         self._place = tempfile.mkdtemp(prefix="epmd-guest-")
         binary = os.path.abspath(binary)
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child",
+            [*APART, "unshare", "--net", "--uts", "--pid", "--fork", "--kill-child",
              "sh", "-c", SETUP, "sh", self._place, tree(), binary,
              " ".join(libraries(binary, TREE)), HOST, ADDRESS],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -23,7 +23,7 @@ def system(binary):
         yield running
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.timeout(180)
 def test_ejabberdctl(system):
     assert system.run("epmd", "-started").returncode == 1

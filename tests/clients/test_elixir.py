@@ -6,7 +6,8 @@ Always true here: Elixir starts its node itself, as its users do.
 
 import pytest
 
-from clients.beam import HOST, need
+from clients.beam import HOST
+from machine import need
 
 SAY_AND_STAY = 'IO.puts("= #{inspect(node())}"); IO.gets("")'
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from clients.beam import need
+from machine import cannot, need
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JavaNode.java")
 NAME = "j@127.0.0.1"
@@ -20,8 +20,10 @@ NAME = "j@127.0.0.1"
 def java_node(ask_otp, tmp_path_factory):
     """The arguments that make java run the compiled node."""
     need("javac")
-    library = os.path.join(ask_otp("code:priv_dir(jinterface)"), "OtpErlang.jar")
-    need(library)
+    private = ask_otp("[Path || Path <- [code:priv_dir(jinterface)], is_list(Path)]")
+    if not private:
+        cannot("Erlang's application jinterface: not installed (Debian: erlang-jinterface)")
+    library = os.path.join(private, "OtpErlang.jar")
     classes = tmp_path_factory.mktemp("jinterface")
     subprocess.run(["javac", "-cp", library, "-d", classes, SOURCE], check=True)
     return ("-XX:TieredStopAtLevel=1", "-cp", f"{library}:{classes}", "JavaNode", NAME)

@@ -12,8 +12,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from clients.beam import need
 from harness import Daemon
+from machine import need
 from wire import namespaces
 from wire.protocol import Node
 
@@ -38,10 +38,10 @@ def scan(binary):
 @pytest.fixture(autouse=True)
 def nmap():
     need("nmap")
-    namespaces.require()
+    need("network namespaces")
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_service_is_recognised_and_names_are_listed(ours):
     port = scan(ours)
     assert port.find("state").get("state") == "open"
@@ -53,6 +53,6 @@ def test_service_is_recognised_and_names_are_listed(ours):
     assert [int(node.text) for node in listed] == list(reversed(NODES.values()))
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_description_is_that_of_stock(ours, stock):
     assert ElementTree.tostring(scan(ours)) == ElementTree.tostring(scan(stock))

@@ -95,7 +95,7 @@ def forms_loses_and_regains(cluster, between):
         assert cluster.status(node) == (ALL, ALL)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.timeout(300)
 def test_cluster_does_not_notice_that_the_worker_is_killed(ours):
     with cluster_with(ours, Kept, "-d", "-d") as (cluster, epmd):
@@ -109,7 +109,7 @@ def test_cluster_does_not_notice_that_the_worker_is_killed(ours):
         assert [log.count(f' registered "{node}" ') for node in ALL] == [1, 1, 2]
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.timeout(300)
 def test_cluster_of_stock(stock):
     with cluster_with(stock, Daemon) as (cluster, _):

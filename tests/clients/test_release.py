@@ -10,8 +10,9 @@ import subprocess
 
 import pytest
 
-from clients.beam import HOST, end_all, need, pids_of, site_at
+from clients.beam import HOST, end_all, pids_of, site_at
 from harness import free_port
+from machine import need
 
 NAME = "demo"
 

@@ -11,7 +11,7 @@ import pytest
 
 from clients.beam import pids_of
 
-pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc to find it in")
+pytestmark = pytest.mark.needs("/proc/self")
 
 
 def starts_the_daemon(site, **erl):

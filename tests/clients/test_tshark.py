@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-from clients.beam import need
 from harness import Daemon, kind_of, wait_for
+from machine import need
 from restart.keeping import Kept
 from wire import namespaces
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, frame,
@@ -94,13 +94,13 @@ def dissect(path, display_filter):
 def host():
     need("tshark")
     need("dumpcap")
-    namespaces.require()
+    need("network namespaces")
     with namespaces.Namespace() as namespace:
         namespace.ip("link set lo up")
         yield namespace
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_nothing_is_malformed(host, binary, tmp_path):
     path = str(tmp_path / "lo.pcapng")
     daemon = Kept if kind_of(binary) == "ours" else Daemon
@@ -112,7 +112,7 @@ def test_nothing_is_malformed(host, binary, tmp_path):
     assert dissect(path, WRONG) == []
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_what_is_malformed_would_be_found(host, ours, tmp_path):
     path = str(tmp_path / "lo.pcapng")
     with Daemon(ours, port=4369, namespace=host) as epmd, host.entered(), capture(path, LAST):

@@ -5,23 +5,22 @@ import os
 
 import pytest
 
-from container.image import Image, require
-from wire import namespaces
+from container.image import Image
+from harness import ROOT
+from machine import need, need_asked
 
 
 @pytest.fixture(scope="session")
 def static():
-    """The static binary; skips where none was built for these tests, lest it be an old one."""
-    path = os.environ.get("EPMD_STATIC")
-    if not path:
-        pytest.skip("no static binary: ./dev test clients builds one, or set EPMD_STATIC")
-    assert os.access(path, os.X_OK), f"{path} is not there: ./dev build -static"
+    """The static binary, which ./dev test clients builds."""
+    need_asked("clients")
+    path = os.environ.get("EPMD_STATIC", os.path.join(ROOT, "build-static", "epmd"))
+    assert os.access(path, os.X_OK), f"{path} is not there: build it, or set EPMD_STATIC"
     return os.path.abspath(path)
 
 
 @pytest.fixture(scope="module")
 def image(static, tmp_path_factory):
-    require()
-    namespaces.require()
+    need("buildah", "runc", "network namespaces")
     with Image(static, str(tmp_path_factory.mktemp("image"))) as built:
         yield built

@@ -12,19 +12,9 @@ import shutil
 import subprocess
 import tempfile
 
-import pytest
-
 from harness import ROOT, network_of, wait_for
 
-TOOLS = ["buildah", "runc"]
 BUILT = "src/build-static/epmd"
-
-
-def require():
-    """Skip where there can be no image."""
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing:
-        pytest.skip(f"not installed: {' '.join(missing)}")
 
 
 class Image:

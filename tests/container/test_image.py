@@ -14,7 +14,7 @@ from container.image import Container
 from harness import wait_for
 from wire.protocol import NAMES, Node, exchange, registered
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces")
 # After this time `podman stop` and `docker stop` kill.
 GRACE = 10
 

@@ -5,15 +5,11 @@ Always true here: the socket is where systemd-journald has its own, but only for
 runs under `wrapper`; it is read only when the test does.
 """
 
-import functools
 import os
 import socket
-import subprocess
-import sys
-
-import pytest
 
 from harness import wait_for
+from machine import APART, need
 
 # The place of the socket; "$1" holds it.
 INSTEAD = ('mount -t tmpfs none /run && mkdir -p /run/systemd/journal && '
@@ -24,21 +20,11 @@ BECOME = 'exec "$@"'
 SIZE = 1 << 16
 
 
-@functools.cache
-def _why_not():
-    if not sys.platform.startswith("linux"):
-        return "mount namespaces are Linux's"
-    made = subprocess.run(["unshare", "--mount", "sh", "-c", INSTEAD + BECOME, "sh", "/tmp", "true"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return f"no mount namespace can be made here: {made.stderr}" if made.returncode else None
-
-
 class Journal:
     """Holds what is sent to it; entries are dicts of text."""
 
     def __init__(self, folder):
-        if reason := _why_not():
-            pytest.skip(reason)
+        need("mount namespaces")
         self._folder = str(folder)
         os.chmod(folder, 0o755)  # as journald has its own, and the socket
         self.entries = []
@@ -58,12 +44,12 @@ class Journal:
 
     @property
     def wrapper(self):
-        return ("unshare", "--mount", "sh", "-c", INSTEAD + BECOME, "sh", self._folder)
+        return (*APART, "sh", "-c", INSTEAD + BECOME, "sh", self._folder)
 
     @property
     def service(self):
         """As a service, whose standard error leads here as well."""
-        return ("unshare", "--mount", "sh", "-c", INSTEAD + STREAM + BECOME, "sh", self._folder)
+        return (*APART, "sh", "-c", INSTEAD + STREAM + BECOME, "sh", self._folder)
 
     def read(self):
         """Take what has been sent."""

@@ -18,7 +18,7 @@ from restart.passing import Watcher
 from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, frame, port2, read_all,
                            reset, send, stop)
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces")
 
 VERBOSE = ("-log", "journal", "-d", "-d")
 FEW = ("prlimit", "--nofile=64:64")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal as a peer: slow, gone, or new; and the daemon in its sandbox."""
 
-import os
 import pathlib
 import pwd
 import re
@@ -9,12 +8,11 @@ import time
 
 import pytest
 
-from harness import ROOT, Daemon
+from harness import Daemon
 from wire.protocol import DUMP, NOT_FOUND, Node, connect, exchange, found, port2, read_all, send
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("mount namespaces")
 
-OPTIMISED = os.environ.get("EPMD_OPTIMISED", os.path.join(ROOT, "build", "epmd"))
 MANY = 600  # more than the system's queue of a datagram socket takes
 QUEUE = "/proc/sys/net/unix/max_dgram_qlen"
 
@@ -57,14 +55,11 @@ def test_a_journal_that_is_started_anew_is_found(ours, journal):
         assert server.log() == ""
 
 
-def test_the_sandbox_lets_lines_through(journal):
+@pytest.mark.needs("another user")
+def test_the_sandbox_lets_lines_through(journal, filtered):
     """All of them, as another user; to a journal that was started anew, too."""
-    if not os.access(OPTIMISED, os.X_OK):
-        pytest.skip(f"there is no {OPTIMISED}: a build with sanitizers has no filter")
-    with Daemon(OPTIMISED, "-user", "nobody", "-d", wrapper=journal.service) as server:
+    with Daemon(filtered, "-user", "nobody", "-d", wrapper=journal.service) as server:
         journal.wait("listening on :: ")
-        if journal.having(MESSAGE="sandbox: built without its layer seccomp"):
-            pytest.skip("built without the system call filter")
         status = pathlib.Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
         assert "\nSeccomp:\t2\n" in status
         assert f"\nUid:\t{pwd.getpwnam('nobody').pw_uid}\t" in status

@@ -13,14 +13,14 @@ import resource
 
 import pytest
 
-from harness import ROOT, Daemon
+from harness import OPTIMISED, ROOT, Daemon
+from machine import cannot
 from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all,
                            send, stop)
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces")
 
 HERE, THERE, OURS_THERE = "127.0.0.1", "10.9.9.2", "10.9.9.1"
-OPTIMISED = os.environ.get("EPMD_OPTIMISED", os.path.join(ROOT, "build", "epmd"))
 FEW = ("prlimit", "--nofile=64:64")
 LONG = "n" * 256
 
@@ -150,7 +150,7 @@ def logging_to(journal, case, binary, hosts):
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_a_refusal_is_one_line(ours, hosts, journal, case):
     if case.binary and not os.access(case.binary, os.X_OK):
-        pytest.skip(f"there is no {case.binary}: a sanitizer does not do without memory")
+        cannot(f"there is no {case.binary}: a sanitizer does not do without memory")
     with logging_to(journal, case, ours, hosts) as server, contextlib.ExitStack() as held:
         holder = prepare(case, server, hosts, held)
         before = len(journal.read())

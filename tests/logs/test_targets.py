@@ -11,10 +11,11 @@ import pytest
 from cli.servers import Detached, Fake
 from cli.test_daemon import Syslog
 from harness import Daemon, free_port, run_epmd
+from machine import APART
 from restart.keeping import Kept
 from wire.protocol import NOT_FOUND, Node, exchange, frame, port2
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("mount namespaces", "device files")
 
 RELOAD = frame(b"r")
 DATE = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}"
@@ -139,7 +140,7 @@ def test_no_journal_is_told_before_it_detaches(ours, journal, syslog):
 
 def test_no_syslog_is_told_to_who_has_asked_for_it(ours):
     """Not under -daemon alone, which nodes start."""
-    wrapper = ("unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /dev; mknod -m 666 /dev/null'
+    wrapper = (*APART, "sh", "-ec", 'mount -t tmpfs none /dev; mknod -m 666 /dev/null'
                ' c 1 3; exec "$@"', "sh")
     told = ("-log syslog: cannot send to /dev/log: No such file or directory; "
             "lines are lost until somebody takes them there")

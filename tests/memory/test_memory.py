@@ -9,25 +9,18 @@ incomplete one where its own memory runs out, and a process cannot undo that.
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 
 import pytest
 
-from harness import clean_env, free_port, wait_for
+from harness import OPTIMISED, clean_env, free_port, wait_for
 from wire.protocol import NAMES, alive2, connect, frame, port2, read_all, read_exactly, send
 
-EPMD = os.environ.get("EPMD_OPTIMISED",
-                      str(pathlib.Path(__file__).parents[2] / "build" / "epmd"))
+EPMD = OPTIMISED  # a sanitizer would bring its own malloc
 SOURCE = pathlib.Path(__file__).with_name("fail_one.c")
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler"),
-    pytest.mark.skipif(not os.access(EPMD, os.X_OK),
-                       reason=f"there is no {EPMD}: a sanitizer would bring its own malloc"),
-    pytest.mark.skipif(os.confstr("CS_GNU_LIBC_VERSION") is None, reason="malloc is not glibc's"),
-]
+pytestmark = pytest.mark.needs("cc", OPTIMISED, "glibc")
 
 
 @pytest.fixture(scope="module")

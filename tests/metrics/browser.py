@@ -11,12 +11,10 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import subprocess
 import tempfile
 import time
 
-PATH = shutil.which("chromium")
 LIMIT_S = 30
 
 
@@ -45,7 +43,7 @@ class Browser:
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (commands, replies)]
         try:
             return subprocess.Popen(
-                ["bash", "-c", f'exec "$@" 3<&{high[0]} 4>&{high[1]}', "bash", PATH,
+                ["bash", "-c", f'exec "$@" 3<&{high[0]} 4>&{high[1]}', "bash", "chromium",
                  "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                  "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe",
                  f"--user-data-dir={profile}", "about:blank"],

@@ -3,7 +3,6 @@
 
 import pytest
 
-from cli.test_sandbox import filtered  # noqa: F401, a fixture
 from metrics.observed import Observed
 from wire.conftest import hosts  # noqa: F401, a fixture
 

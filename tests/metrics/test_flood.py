@@ -82,7 +82,7 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_who_reads_nothing_falls_to_the_deadline(ours, hosts):
     """From another host: through its loopback device a kernel takes all at once."""
     here, there = hosts

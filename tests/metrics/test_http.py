@@ -325,8 +325,7 @@ def wait_without_end(pid):
     return words[0] == "232" and int(words[4], 16) & 0xffffffff == 0xffffffff
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number of epoll_wait is x86_64's")
-@pytest.mark.skipif(not IS_ROOT, reason="only root sees the system call of a locked process")
+@pytest.mark.needs("x86-64", "another user's processes")
 def test_nobody_who_asks_wakes_nobody(ours):
     daemon = Observed(ours).start(reachable=False)  # the other way leaves a line to be told
     try:

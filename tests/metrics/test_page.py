@@ -6,11 +6,11 @@ import contextlib
 import pytest
 
 from harness import wait_for
-from metrics.browser import PATH, Browser
+from metrics.browser import Browser
 from metrics.observed import Observed
 from wire.protocol import Node, exchange, port2
 
-pytestmark = pytest.mark.skipif(not PATH, reason="chromium is not installed")
+pytestmark = pytest.mark.needs("chromium")
 
 NAMES = ["rabbit", "<b>bold</b>&amp;", "<script>document.title='run'</script>", "x" * 255,
          "\u202eright to left", "\u05d0\u05d1\u05d2", "\u017c\u00f3\u0142w \U0001f600"]

@@ -19,8 +19,7 @@ from wire.protocol import Node, exchange, port2
 PROMETHEUS, PROMTOOL = shutil.which("prometheus"), shutil.which("promtool")
 MONITORING = pathlib.Path(ROOT, "docs", "monitoring.md")
 
-pytestmark = pytest.mark.skipif(not (PROMETHEUS and PROMTOOL),
-                                reason="prometheus is not installed")
+pytestmark = pytest.mark.needs("prometheus", "promtool")
 
 CONFIGURATION = """
 scrape_configs:

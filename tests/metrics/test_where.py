@@ -16,7 +16,7 @@ from wire.protocol import (NAMES, Node, connect, exchange, found, names_reply, p
 HOSTS = {"10.9.9.1": "10.9.9.2", "[fd99::1]": "fd99::2"}
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("address", HOSTS)
 @pytest.mark.parametrize("words, shown", [
     ((), True), (("-allow_names", "10.9.9.0/24,fd99::/64"), True),
@@ -48,7 +48,7 @@ def link_local(host):
     return wait_for(settled, what="a link-local address")
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 def test_an_address_with_a_zone_is_one(ours, hosts):
     """libevent tells of the zone, which no list has."""
     here, there = hosts
@@ -61,7 +61,7 @@ def test_an_address_with_a_zone_is_one(ours, hosts):
                 assert b'epmd_node_port{name="secret"} 4711' in Reply(read_all(sock)).body
 
 
-@pytest.mark.skipif(not ACTIVATE, reason="systemd-socket-activate is not installed")
+@pytest.mark.needs(ACTIVATE)
 def test_a_socket_unit_may_pass_its_socket(ours):
     daemon = Observed(ours, "-systemd")
     daemon.wrapper = (ACTIVATE, "-l", f"127.0.0.1:{daemon.port}",
@@ -73,7 +73,7 @@ def test_a_socket_unit_may_pass_its_socket(ours):
         assert daemon.get("/healthz").body == b"ok\n"
 
 
-@pytest.mark.skipif(not ACTIVATE, reason="systemd-socket-activate is not installed")
+@pytest.mark.needs(ACTIVATE)
 def test_under_systemd_it_opens_its_own_socket(ours):
     daemon = Observed(ours, "-systemd")
     daemon.wrapper = (ACTIVATE, "-l", f"127.0.0.1:{daemon.port}")

@@ -15,13 +15,13 @@ import stat
 import subprocess
 import tempfile
 
-import pytest
-
 from harness import network_of, wait_for
+from machine import APART, cannot, outer_network
 from restart import machine
 
 DEBS = machine.TREE + ".debs"
-NEEDED = ["debootstrap", "unshare", "nsenter", "ip", "dpkg-buildpackage", "lintian"]
+NEEDED = ["root", "network namespaces", "process namespaces", "mount namespaces", "debootstrap",
+          "nsenter", "dpkg-buildpackage", "lintian"]
 
 # What every package's installation changes.
 CHANGED_BY_ANY = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log", "/proc", "/dev",
@@ -60,10 +60,11 @@ def debs(*names):
         missing = [name for name in names if not glob.glob(f"{DEBS}/{name}_*.deb")]
         if missing:
             with tempfile.TemporaryDirectory(dir=DEBS) as partial:
-                done = subprocess.run(["apt-get", "download", *missing], cwd=partial,
-                                      capture_output=True, text=True, check=False)
+                with outer_network():
+                    done = subprocess.run(["apt-get", "download", *missing], cwd=partial,
+                                          capture_output=True, text=True, check=False)
                 if done.returncode != 0:
-                    pytest.skip(f"packages cannot be fetched: {done.stderr[-300:]}")
+                    cannot(f"packages cannot be fetched: {done.stderr[-300:]}")
                 for path in glob.glob(f"{partial}/*.deb"):
                     shutil.move(path, DEBS)
     return [glob.glob(f"{DEBS}/{name}_*.deb")[0] for name in names]
@@ -81,7 +82,7 @@ class Chroot:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["unshare", "--net", "--pid", "--fork", "--mount", "--kill-child", "--", "sh", "-ec",
+            [*APART, "unshare", "--net", "--pid", "--fork", "--kill-child", "--", "sh", "-ec",
              BOOT, "sh", machine.TREE, self.directory],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = wait_for(self._first, what="the first process")

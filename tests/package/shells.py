@@ -14,9 +14,8 @@ import shutil
 import subprocess
 import time
 
-import pytest
-
 from harness import OURS, ROOT, clean_env
+from machine import need
 
 COMPLETIONS = os.path.join(ROOT, "dist", "completions")
 BIN = os.path.dirname(os.path.abspath(OURS))
@@ -41,11 +40,6 @@ bindkey '^D' show
 zle-line-init() { print -rn '=end=' >$TTY }
 zle -N zle-line-init
 """
-
-
-def need(shell):
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
 
 
 def run(*command):

@@ -14,6 +14,7 @@ import shutil
 import pytest
 
 from harness import wait_for
+from machine import need
 from package.chroot import NEEDED, Chroot, debs
 from package.debian import ERTS_NEXT, NEXT, altered, build, built, failing, with_other_erts
 from restart import machine
@@ -21,18 +22,14 @@ from wire.protocol import Node, exchange, found, port2, registered
 
 pytestmark = [
     pytest.mark.timeout(900),  # making the tree and two packages takes its time
-    pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes minutes: EPMD_LONG=1"),
+    pytest.mark.asked("long"),
 ]
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory):
     """The directory with the built packages, which all processes of a run share."""
-    missing = [tool for tool in NEEDED if not shutil.which(tool)]
-    if os.geteuid() != 0:
-        pytest.skip("a tree to install into needs root")
-    if missing:
-        pytest.skip(f"not installed: {' '.join(missing)}")
+    need(*NEEDED)
     machine.tree()
     own = tmp_path_factory.getbasetemp()
     shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "epmd-packages"

@@ -16,9 +16,8 @@ import subprocess
 import tempfile
 import time
 
-import pytest
-
 from harness import ROOT, network_of, wait_for
+from machine import cannot, lacks, need, outer_network, probe
 
 TREE = "/var/tmp/epmd-test-tree"
 PACKAGES = "systemd,systemd-sysv,dbus,iproute2,erlang-base"
@@ -28,12 +27,25 @@ NEEDED = ["debootstrap", "systemd-nspawn", "nsenter", "ldd"]
 
 
 def require():
-    """Skip where there can be no such machine."""
-    missing = [tool for tool in NEEDED if not shutil.which(tool)]
-    if os.geteuid() != 0:
-        pytest.skip("booting a container needs root")
-    if missing:
-        pytest.skip(f"not installed: {' '.join(missing)}")
+    """The calling test needs such a machine."""
+    need("a real systemd")
+
+
+@probe("a real systemd")
+def _why_none_boots():
+    """Tries it: whether one boots depends on the kernel, and on what this host permits."""
+    for thing in "root", *NEEDED:
+        if reason := lacks(thing):
+            return f"{thing}: {reason}"
+    tree()
+    tried = Machine()
+    try:
+        tried.boot()
+    except (AssertionError, OSError, TimeoutError) as error:
+        return f"none boots in a container: {str(error).strip().splitlines()[-1]}"
+    finally:
+        tried.halt()
+    return None
 
 
 def tree():
@@ -48,12 +60,13 @@ def made_tree(path, tool, packages, failed):
         if not os.path.isdir(path):
             partial = path + ".partial"
             shutil.rmtree(partial, ignore_errors=True)
-            made = subprocess.run(
-                [tool, "--variant=minbase", f"--include={packages}", suite(), partial],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, check=False)
+            with outer_network():
+                made = subprocess.run(
+                    [tool, "--variant=minbase", f"--include={packages}", suite(), partial],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                    text=True, check=False)
             if made.returncode != 0:
-                pytest.skip(f"{failed}: {made.stdout[-300:]}")
+                cannot(f"{failed}: {made.stdout[-300:]}")
             os.rename(partial, path)
     return path
 
@@ -63,7 +76,7 @@ def suite():
     with open("/etc/os-release", encoding="utf-8") as release:
         found = re.search(r"^VERSION_CODENAME=(\w+)", release.read(), re.M)
     if not found:
-        pytest.skip("this is no Debian that names its suite")
+        cannot("this is no Debian that names its suite")
     return found.group(1)
 
 

@@ -9,7 +9,6 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import struct
 import subprocess
 
@@ -184,7 +183,7 @@ def test_the_order_of_descriptors_does_not_matter(inheritance):
     assert inheritance.survivors(worker) == NAMES_OF[::-1]
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+@pytest.mark.needs("cc")
 def test_a_connection_without_a_number_is_nobodys(ours, tmp_path):
     """Rather than that one node's name lives and ends with another one's connection."""
     library = tmp_path / "no_cookie.so"

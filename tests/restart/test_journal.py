@@ -5,7 +5,6 @@ Always true here: as in test_systemd.py, whose machine this is. EPMD_LONG=1
 """
 
 import json
-import os
 
 import pytest
 
@@ -15,7 +14,7 @@ from wire.protocol import NAMES, Node, exchange
 
 pytestmark = [
     pytest.mark.timeout(300),
-    pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="boots a container: EPMD_LONG=1"),
+    pytest.mark.asked("long"),
 ]
 
 SOCKET_DROP_IN = "/etc/systemd/system/epmd.socket.d/test.conf"

@@ -131,7 +131,7 @@ def survives(port, worker):
     wait_for(lambda: registered(server) == [])
 
 
-@pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes half a minute: EPMD_LONG=1")
+@pytest.mark.asked("long")
 def test_a_hung_worker_is_replaced(kept):
     with Node(kept, b"a") as node:
         worker = kept.worker()
@@ -223,12 +223,11 @@ def test_pauses_grow_and_end_at_two_seconds(kept):
     kept.after(pid)
 
 
+@pytest.mark.needs("process namespaces")
 def test_it_reaps_as_the_first_process_of_a_container(ours):
     """An orphan that ends does not remain; a signal from outside ends all."""
     inside = 'sh -c "sleep 0.05 & exec true"; exec "$@"'
     wrapper = ("unshare", "--pid", "--fork", "--kill-child", "--", "sh", "-c", inside, "sh")
-    if os.geteuid() != 0:
-        pytest.skip("making a process namespace needs root")
     with Daemon(ours, "-keeper", wrapper=wrapper) as container:
         keeper = child_of(container.pid)
         with Node(container, b"a") as node:

@@ -7,7 +7,6 @@ makes it two hundred deaths; without it there are a few.
 """
 
 import contextlib
-import os
 import random
 import threading
 import time
@@ -15,10 +14,11 @@ import time
 import pytest
 
 from harness import wait_for
+from machine import is_asked
 from wire.protocol import (NOT_FOUND, Node, alive2, connect, exchange, found, port2,
                            read_all, registered, send, state)
 
-N_KILLS = 200 if os.environ.get("EPMD_LONG") else 8
+N_KILLS = 200 if is_asked("long") else 8
 SEED = 20260131
 N_STABLE = 200
 LOOKUPS_EACH_SECOND = 1000

@@ -5,7 +5,6 @@ Always true here: each test starts from a listening socket, with neither epmd no
 application running; all of it is in the machine's own network, at port 4369.
 """
 
-import os
 
 import pytest
 
@@ -16,7 +15,7 @@ from wire.protocol import (NAMES, Node, connect, exchange, found, names_reply, p
                            registered, state, wait_registered)
 
 pytestmark = [
-    pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes a minute: EPMD_LONG=1"),
+    pytest.mark.asked("long"),
     pytest.mark.timeout(300)]  # making the tree takes its time
 
 SOCKET, SERVICE = "epmd.socket", "epmd.service"
@@ -32,7 +31,6 @@ STOP = ("ExecStop=/usr/bin/erl -noinput -setcookie demo -sname stop -eval "
 @pytest.fixture(scope="module")
 def layer(ours, stock, tmp_path_factory):
     container.require()
-    container.tree()
     layer = Layer(tmp_path_factory.mktemp("layer"))
     layer.add_epmd(ours)
     layer.add_application("a")

@@ -3,7 +3,7 @@
 
 import pytest
 
-from clients.beam import need, site_at
+from clients.beam import site_at
 from clients.conftest import ask_otp, erl  # noqa: F401, they are fixtures
 from clients.test_cnode import cnode  # noqa: F401
 from harness import wait_for

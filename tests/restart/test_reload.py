@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from harness import Daemon, run_epmd, wait_for
+from machine import need
 from restart.keeping import Kept, ask, view
 from wire.protocol import (NAMES, Node, exchange, found, frame, port2, read_all, registered,
                            send, state)
@@ -52,8 +53,7 @@ def install(server, content, mode=0o755):
 
 def compiled(directory, body):
     """The path of a program with this main function."""
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler is installed")
+    need("cc")
     path = str(directory / "program")
     subprocess.run(["cc", "-x", "c", "-o", path, "-"], check=True, text=True,
                    input="#include <stdlib.h>\n#include <unistd.h>\n"

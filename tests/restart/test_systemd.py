@@ -9,8 +9,9 @@ import re
 
 import pytest
 
-from clients.beam import need, site_at
+from clients.beam import site_at
 from harness import wait_for
+from machine import need
 from restart import machine as container
 from restart.keeping import departed, settled, view
 from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, registered, state
@@ -44,7 +45,6 @@ Group=epmd"""
 @pytest.fixture(scope="module")
 def machine(ours):
     container.require()
-    container.tree()
     booted = container.Machine(ours)
     try:
         booted.boot()

@@ -19,14 +19,13 @@ from restart.applications import Application, Layer, booted
 from wire.protocol import NAMES, Node, exchange, state, wait_registered
 
 pytestmark = [
-    pytest.mark.skipif(not os.environ.get("EPMD_LONG"), reason="takes minutes: EPMD_LONG=1"),
+    pytest.mark.asked("long"),
     pytest.mark.timeout(900)]  # making the tree and two packages takes its time
 
 
 @pytest.fixture
 def machine(tmp_path_factory):
     container.require()
-    container.tree()
     layer = Layer(tmp_path_factory.mktemp("layer"))
     layer.add_application("a")
     with booted(layer) as machine, machine.network():

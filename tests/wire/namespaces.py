@@ -6,13 +6,9 @@ standard input keeps it alive, so nothing is left behind however the tests end.
 """
 
 import contextlib
-import functools
-import os
 import subprocess
-import sys
 
-import pytest
-
+import machine
 from harness import network_of
 
 
@@ -52,30 +48,10 @@ class Namespace:
         self.close()
 
 
-@functools.cache
-def _why_not():
-    if not sys.platform.startswith("linux"):
-        return "network namespaces are Linux's"
-    if os.geteuid() != 0:
-        return "only root may make a network namespace"
-    try:
-        with Namespace() as namespace:
-            namespace.ip("link set lo up", "link add a0 type veth peer name a1")
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"no network namespace can be made here: {error}"
-    return None
-
-
-def require():
-    """Skip the calling test where namespaces cannot be made."""
-    if reason := _why_not():
-        pytest.skip(reason)
-
-
 @contextlib.contextmanager
 def pair():
     """Two namespaces, (here, there), joined by one cable: 10.9.9.1 and .2, fd99::1 and ::2."""
-    require()
+    machine.need("network namespaces")
     with Namespace() as here, Namespace() as there:
         here.ip("link set lo up", f"link add cable type veth peer name cable netns {there.pid}")
         there.ip("link set lo up")

@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+import machine
 from harness import Daemon, free_port, socket_inodes, wait_for
 from wire.differences import WIRE
 from wire.protocol import (DUMP, NAMES, Node, alive2, connect, exchange, found, frame, names_reply, port2, read_all,
@@ -243,8 +243,7 @@ def inherit_dual_stack(port):
 
 @case("a peer with an IPv4-mapped loopback address that is not our own")
 def _(start):
-    if not shutil.which("systemd-socket-activate"):
-        pytest.skip("systemd-socket-activate is not installed")
+    machine.need("systemd-socket-activate")
     port = free_port()
     server = start("-systemd", port=port, wrapper=inherit_dual_stack(port))
     assert exchange(server, DUMP) == names_reply(server)

@@ -15,6 +15,7 @@ import time
 import pytest
 
 from harness import Daemon, clean_env, free_port, wait_for
+from machine import need_descriptors
 from wire.protocol import (NAMES, NOT_FOUND, Node, begin, connect, exchange, found, frame, port2,
                            read_all, registered, send, settle, state)
 
@@ -27,8 +28,7 @@ LIMIT_S = 1
 @pytest.fixture(autouse=True)
 def descriptors():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < PEERS + 1000:
-        pytest.skip(f"only {hard} descriptors are allowed here")
+    need_descriptors(PEERS + 1000)
     resource.setrlimit(resource.RLIMIT_NOFILE, (PEERS + 1000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -58,7 +58,7 @@ def test_silent_local_peers_give_way(ours):
         assert_all_held(server, nodes)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("address", ["10.9.9.1", "fd99::1"])
 def test_silent_remote_peers_give_way(ours, hosts, address):
     here, there = hosts
@@ -76,7 +76,7 @@ def test_silent_remote_peers_give_way(ours, hosts, address):
             assert_all_held(server, nodes)
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("address", ["10.9.9.1", "fd99::1"])
 def test_a_remote_host_has_its_share_and_no_more(ours, hosts, address):
     here, there = hosts

@@ -7,7 +7,6 @@ The reply is read here by its description in epmd(1), without the code under tes
 import contextlib
 import os
 import re
-import shutil
 import socket
 import struct
 import time
@@ -15,6 +14,7 @@ import time
 import pytest
 
 from harness import Daemon, listening, run_epmd, wait_for
+from machine import need
 from restart.keeping import Kept
 from wire.protocol import Node, connect, exchange, frame, send, settle, wait_registered
 
@@ -158,14 +158,12 @@ def slow_manager(folder):
 
 def test_what_a_manager_has_not_taken_is_not_told_as_stored(ours, tmp_path):
     """Its queue takes some; the rest is told once it is read, though nothing else changes."""
-    activate = shutil.which("systemd-socket-activate")
-    if not activate:
-        pytest.skip("systemd-socket-activate is not installed")
+    need("systemd-socket-activate")
     with contextlib.ExitStack() as held:
         manager = held.enter_context(slow_manager(tmp_path))
         port = Daemon(ours).port
         server = held.enter_context(Daemon(ours, "-systemd", port=port, wrapper=(
-            activate, "-l", f"127.0.0.1:{port}", "-E", f"NOTIFY_SOCKET={manager.getsockname()}")))
+            "systemd-socket-activate", "-l", f"127.0.0.1:{port}", "-E", f"NOTIFY_SOCKET={manager.getsockname()}")))
         names = []
         while len(names) == info(server)[0]["stored"]:
             names.append(held.enter_context(Node(server, b"n%d" % len(names))))
@@ -183,7 +181,7 @@ def test_what_a_manager_has_not_taken_is_not_told_as_stored(ours, tmp_path):
         wait_for(all_stored, what="all of them stored")
 
 
-@pytest.mark.namespaces
+@pytest.mark.needs("network namespaces")
 @pytest.mark.parametrize("address", ["10.9.9.1", "fd99::1"])
 def test_peers_elsewhere_are_told_nothing(ours, hosts, address):
     everything = [word for option in ("-allow_lookup", "-allow_names", "-allow_register")

@@ -10,7 +10,7 @@ from harness import Daemon
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, found,
                            names_reply, port2, stop)
 
-pytestmark = pytest.mark.namespaces
+pytestmark = pytest.mark.needs("network namespaces")
 HOSTS = {"10.9.9.1": "10.9.9.2", "fd99::1": "fd99::2"}
 
 

@@ -26,7 +26,7 @@ REQUESTS = {"-allow_lookup": port2(b"near"), "-allow_names": NAMES,
 REASONS = {"-allow_lookup": r"PORT_PLEASE2_REQ \"near\"", "-allow_names": "NAMES_REQ",
            "-allow_register": r"ALIVE2_REQ \"far\" \(.*\)"}
 
-networked = pytest.mark.namespaces
+networked = pytest.mark.needs("network namespaces")
 
 
 @pytest.fixture

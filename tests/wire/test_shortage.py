@@ -2,13 +2,13 @@
 """The system refuses a connection: accepting pauses, and goes on; it does not spin."""
 
 import os
-import shutil
 import subprocess
 import time
 from types import SimpleNamespace
 
 import pytest
 
+import machine
 from harness import clean_env, free_port, wait_for
 from wire.protocol import KILL, NOT_FOUND, Node, connect, exchange, port2, read_all, send, settle
 
@@ -19,8 +19,7 @@ UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # which needs ptrace for itse
 @pytest.fixture
 def refused(ours, tmp_path):
     """Starts a daemon whose second to sixth accept4(2) fail in the kernel's stead."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    machine.need("strace")
     started = []
 
     def start(error):

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that say nothing: the kernel keeps them to itself for a second (TCP_DEFER_ACCEPT)."""
 
-import shutil
-import socket
-
 import pytest
 
+import machine
 from harness import Daemon, free_port
 from wire.protocol import begin, connect, exchange, port2
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"),
-                                reason="this system has no TCP_DEFER_ACCEPT")
+pytestmark = pytest.mark.needs("Linux")
 
 
 @pytest.fixture(params=["own socket", "inherited socket"])
@@ -19,8 +16,7 @@ def server(request, ours):
         with Daemon(ours, "-d", "-d") as daemon:
             yield daemon
         return
-    if not shutil.which("systemd-socket-activate"):
-        pytest.skip("systemd-socket-activate is not installed")
+    machine.need("systemd-socket-activate")
     port = free_port()
     activate = ("systemd-socket-activate", "-l", f"127.0.0.1:{port}")
     with Daemon(ours, "-d", "-d", "-systemd", port=port, wrapper=activate) as daemon:
