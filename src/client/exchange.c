@@ -85,7 +85,7 @@ int exchange_with(const struct endpoint *to, const void *request, size_t len, in
                   struct exchange_reply *reply)
 {
     union sockaddr_ip sockaddr;
-    socklen_t to_len = sockaddr_write(to->address.bytes, to->port, &sockaddr);
+    socklen_t to_len = sockaddr_write(to, &sockaddr);
     return exchange_at(&sockaddr.any, to_len, request, len, timeout_ms, reply);
 }
 

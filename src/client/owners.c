@@ -11,8 +11,8 @@
 static int compare_ends(const void *a, const void *b)
 {
     const struct socket_owner *left = a, *right = b;
-    int order = memcmp(left->ip, right->ip, sizeof left->ip);
-    return order ? order : (left->port > right->port) - (left->port < right->port);
+    int order = memcmp(left->own.address.bytes, right->own.address.bytes, ADDRESS_SIZE);
+    return order ? order : (left->own.port > right->own.port) - (left->own.port < right->own.port);
 }
 
 static int compare_users(const void *a, const void *b)
@@ -77,8 +77,7 @@ static bool is_ambiguous(const struct owners *owners, const struct socket_owner 
 
 const char *owners_find(const struct owners *owners, const struct endpoint *own)
 {
-    struct socket_owner key = {.port = own->port};
-    memcpy(key.ip, own->address.bytes, sizeof key.ip);
+    const struct socket_owner key = {.own = *own};
     const struct socket_owner *found =
         owners->n_users
             ? bsearch(&key, owners->sockets, owners->n_sockets, sizeof key, compare_ends)

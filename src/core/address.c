@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-static const uint8_t zeros[16];
+static const uint8_t mapped_prefix[ADDRESS_MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t zeros[ADDRESS_SIZE];
 
 struct address address_from_ipv4(const uint8_t bytes[4])
 {
@@ -15,6 +15,11 @@ struct address address_from_ipv4(const uint8_t bytes[4])
     memcpy(address.bytes, mapped_prefix, sizeof mapped_prefix);
     memcpy(address.bytes + sizeof mapped_prefix, bytes, 4);
     return address;
+}
+
+const uint8_t *address_ipv4_bytes(const struct address *address)
+{
+    return address->bytes + sizeof mapped_prefix;
 }
 
 int address_parse(const char *text, struct address *out)
@@ -33,7 +38,7 @@ int address_parse(const char *text, struct address *out)
 void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
     if (address_is_ipv4(address)) {
-        inet_ntop(AF_INET, address->bytes + sizeof mapped_prefix, text, ADDRESS_TEXT_SIZE);
+        inet_ntop(AF_INET, address_ipv4_bytes(address), text, ADDRESS_TEXT_SIZE);
     } else {
         inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_SIZE);
     }
@@ -63,7 +68,7 @@ bool address_is_ipv4(const struct address *address)
 bool address_is_loopback(const struct address *address)
 {
     if (address_is_ipv4(address)) {
-        return address->bytes[12] == 127;
+        return address_ipv4_bytes(address)[0] == 127;
     }
     return memcmp(address->bytes, zeros, 15) == 0 && address->bytes[15] == 1;
 }

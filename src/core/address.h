@@ -12,9 +12,12 @@
 #include <stdint.h>
 
 #define ADDRESS_TEXT_SIZE 46 /* longest text of an address, with its NUL */
+#define ADDRESS_SIZE 16
+#define ADDRESS_BITS 128
+#define ADDRESS_MAPPED_BITS 96 /* what precedes an IPv4 address in its mapped form */
 
 struct address {
-    uint8_t bytes[16];
+    uint8_t bytes[ADDRESS_SIZE];
 };
 
 /* One end of a connection. */
@@ -25,6 +28,9 @@ struct endpoint {
 
 /* Makes an address of an IPv4 address's four bytes. */
 struct address address_from_ipv4(const uint8_t bytes[4]);
+
+/* The four bytes of an IPv4 address, which lie in `address`. */
+const uint8_t *address_ipv4_bytes(const struct address *address);
 
 /* Reads the text form of an IPv4 or IPv6 address. Returns 0, or -EINVAL and leaves
  * `out` alone. Knows no names: nothing is ever looked up. */

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define SEPARATORS ", "
-#define ADDRESS_BITS 128
-#define MAPPED_BITS 96 /* what precedes an IPv4 address in its mapped form */
 
 /* Room for a character more than any right word has: one that is cut stays wrong. */
 #define WORD_SIZE (ADDRESS_TEXT_SIZE + sizeof "/128")
@@ -49,7 +47,8 @@ static int check_base(const char *word, const struct network *network, char *err
     address_format(&network->base, text);
     snprintf(error, NETWORKS_ERROR_SIZE,
              "\"%s\" has bits beyond its prefix: the network is %s/%u, the address alone %s", word,
-             base_text, network->prefix_bits - (address_is_ipv4(&base) ? MAPPED_BITS : 0), text);
+             base_text, network->prefix_bits - (address_is_ipv4(&base) ? ADDRESS_MAPPED_BITS : 0),
+             text);
     return -EINVAL;
 }
 
@@ -68,8 +67,8 @@ static int parse_network(const char *word, struct network *out, char *error)
                    ? fail(error, word, "is nobody's address; any stands for everybody")
                    : 0;
     }
-    unsigned skipped = strchr(text, ':') ? 0 : MAPPED_BITS;
-    unsigned min = address_is_ipv4(&out->base) ? MAPPED_BITS : 0;
+    unsigned skipped = strchr(text, ':') ? 0 : ADDRESS_MAPPED_BITS;
+    unsigned min = address_is_ipv4(&out->base) ? ADDRESS_MAPPED_BITS : 0;
     int status = parse_prefix(word, word + len + 1, skipped, min, &out->prefix_bits, error);
     return status < 0 ? status : check_base(word, out, error);
 }
@@ -148,7 +147,7 @@ static void append_network(char text[NETWORKS_TEXT_SIZE], const struct network *
         bool ipv4 = address_is_ipv4(&network->base);
         size_t len = strlen(word);
         snprintf(word + len, sizeof word - len, "/%u",
-                 network->prefix_bits - (ipv4 ? MAPPED_BITS : 0));
+                 network->prefix_bits - (ipv4 ? ADDRESS_MAPPED_BITS : 0));
     }
     append(text, word);
 }

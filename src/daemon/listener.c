@@ -23,8 +23,9 @@ static int set_on(int fd, int level, int option)
 
 int listener_open(const struct address *address, uint16_t port)
 {
+    const struct endpoint endpoint = {*address, port};
     union sockaddr_ip sockaddr;
-    socklen_t len = sockaddr_write(address->bytes, port, &sockaddr);
+    socklen_t len = sockaddr_write(&endpoint, &sockaddr);
     bool ipv6 = sockaddr.any.sa_family == AF_INET6;
 
     int fd = socket(sockaddr.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -90,7 +91,7 @@ int listener_endpoint(int fd, struct endpoint *out)
     if (getsockname(fd, &own.any, &len) < 0) {
         return -errno;
     }
-    return sockaddr_read(&own.any, out->address.bytes, &out->port);
+    return sockaddr_read(&own.any, out);
 }
 
 bool listener_takes_ipv4(int fd)
@@ -110,7 +111,7 @@ static bool peer_is_local(int fd, const struct endpoint *peer)
 
 static int read_peer(int fd, const struct sockaddr *from, struct listener_peer *out)
 {
-    int status = sockaddr_read(from, out->peer.address.bytes, &out->peer.port);
+    int status = sockaddr_read(from, &out->peer);
     if (status == 0) {
         out->local = peer_is_local(fd, &out->peer);
     }

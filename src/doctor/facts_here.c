@@ -18,7 +18,7 @@ static void gather_interfaces(struct facts *facts)
     facts->interfaces_status = interfaces_read(read, FACTS_INTERFACES_MAX, &n);
     for (size_t i = 0; facts->interfaces_status == 0 && i < n; i++) {
         struct facts_interface *interface = &facts->interfaces[facts->n_interfaces++];
-        memcpy(interface->address.bytes, read[i].ip, sizeof read[i].ip);
+        interface->address = read[i].address;
         interface->prefix_bits = read[i].prefix_bits;
         snprintf(interface->name, sizeof interface->name, "%.*s", (int)sizeof interface->name - 1,
                  read[i].name);
@@ -33,8 +33,7 @@ static void gather_sockets(struct facts *facts)
     for (size_t i = 0; facts->sockets_status == 0 && i < n; i++) {
         struct facts_socket *socket = &facts->sockets[facts->n_sockets++];
         char user[FACTS_USER_SIZE];
-        memcpy(socket->at.address.bytes, read[i].ip, sizeof read[i].ip);
-        socket->at.port = read[i].port;
+        socket->at = read[i].at;
         socket->both_families = read[i].both_families;
         socket->inode = read[i].inode;
         user_format(read[i].uid, user, sizeof user);

@@ -51,8 +51,8 @@ static void take_addresses(struct facts *facts, const struct addrinfo *list, int
     for (const struct addrinfo *at = list; at; at = at->ai_next) {
         struct endpoint endpoint;
         if (at->ai_family == family && facts->n_addresses < most &&
-            sockaddr_read(at->ai_addr, endpoint.address.bytes, &endpoint.port) == 0 &&
-            !is_link_local(&endpoint.address) && !has_address(facts, &endpoint.address)) {
+            sockaddr_read(at->ai_addr, &endpoint) == 0 && !is_link_local(&endpoint.address) &&
+            !has_address(facts, &endpoint.address)) {
             facts->addresses[facts->n_addresses++] = endpoint.address;
         }
     }

@@ -28,7 +28,7 @@ void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes
 {
     struct stream stream;
     union sockaddr_ip sockaddr;
-    socklen_t to_len = sockaddr_write(to->address.bytes, to->port, &sockaddr);
+    socklen_t to_len = sockaddr_write(to, &sockaddr);
     *probe = (struct probe){.to = *to};
     probe->status = stream_open(&stream, &sockaddr.any, to_len, timeout_ms);
     probe->connected = probe->status == 0;

@@ -8,19 +8,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define ALL_BITS (8 * SOCKADDR_IP_SIZE)
-#define MAPPED_BITS 96 /* what precedes an IPv4 address in its mapped form */
+#include "system/sockaddr.h"
 
 /* Counts the ones at the start of a netmask; without one the address is alone. */
 static unsigned prefix_of(const struct sockaddr *netmask, sa_family_t family)
 {
-    uint8_t ip[SOCKADDR_IP_SIZE];
-    uint16_t port;
-    unsigned bits = family == AF_INET ? MAPPED_BITS : 0;
-    if (!netmask || netmask->sa_family != family || sockaddr_read(netmask, ip, &port) < 0) {
-        return ALL_BITS;
+    struct endpoint mask;
+    unsigned bits = family == AF_INET ? ADDRESS_MAPPED_BITS : 0;
+    if (!netmask || netmask->sa_family != family || sockaddr_read(netmask, &mask) < 0) {
+        return ADDRESS_BITS;
     }
-    while (bits < ALL_BITS && ip[bits / 8] & 0x80u >> bits % 8) {
+    while (bits < ADDRESS_BITS && mask.address.bytes[bits / 8] & 0x80u >> bits % 8) {
         bits++;
     }
     return bits;
@@ -28,11 +26,12 @@ static unsigned prefix_of(const struct sockaddr *netmask, sa_family_t family)
 
 static bool interface_read(const struct ifaddrs *from, struct interfaces_address *out)
 {
-    uint16_t port;
+    struct endpoint read;
     if (!from->ifa_addr || !(from->ifa_flags & IFF_UP) ||
-        sockaddr_read(from->ifa_addr, out->ip, &port) < 0) {
+        sockaddr_read(from->ifa_addr, &read) < 0) {
         return false;
     }
+    out->address = read.address;
     out->prefix_bits = prefix_of(from->ifa_netmask, from->ifa_addr->sa_family);
     snprintf(out->name, sizeof out->name, "%s", from->ifa_name);
     return true;

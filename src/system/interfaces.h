@@ -4,15 +4,14 @@
 #define EPMD_SYSTEM_INTERFACES_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-#include "system/sockaddr.h"
+#include "core/address.h"
 
 #define INTERFACES_NAME_SIZE 32
 
 struct interfaces_address {
     char name[INTERFACES_NAME_SIZE]; /* of the interface */
-    uint8_t ip[SOCKADDR_IP_SIZE];
+    struct address address;
     unsigned prefix_bits; /* of its network, of all 128: an IPv4 /24 has 120 */
 };
 

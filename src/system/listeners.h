@@ -7,11 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "system/sockaddr.h"
+#include "core/address.h"
 
 struct listeners_socket {
-    uint8_t ip[SOCKADDR_IP_SIZE];
-    uint16_t port;
+    struct endpoint at;
     bool both_families; /* of an IPv6 one: takes IPv4 connections, too */
     uint32_t uid;       /* of the user who has opened it */
     uint32_t inode;     /* the number by which /proc names it */

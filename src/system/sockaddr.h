@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * IP addresses as the socket API has them, and as 16 bytes in network order: an IPv4 one
- * in its IPv6-mapped form (::ffff:a.b.c.d, RFC 4291).
- */
+/* The ends of connections, as the socket API has them and as core/address does. */
 #ifndef EPMD_SYSTEM_SOCKADDR_H
 #define EPMD_SYSTEM_SOCKADDR_H
 
 #include <netinet/in.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
-#define SOCKADDR_IP_SIZE 16
+#include "core/address.h"
 
 /* Room for an address of either family. */
 union sockaddr_ip {
@@ -19,10 +15,11 @@ union sockaddr_ip {
     struct sockaddr_in6 ipv6;
 };
 
-/* Writes an address in its own family's form, and returns the length of that. */
-socklen_t sockaddr_write(const uint8_t ip[SOCKADDR_IP_SIZE], uint16_t port, union sockaddr_ip *out);
+/* Writes an endpoint in its own family's form, and returns the length of that form. */
+socklen_t sockaddr_write(const struct endpoint *endpoint, union sockaddr_ip *out);
 
-/* Reads an IPv4 or IPv6 address. Returns 0; or -EAFNOSUPPORT, and leaves both alone. */
-int sockaddr_read(const struct sockaddr *from, uint8_t ip[SOCKADDR_IP_SIZE], uint16_t *port);
+/* Reads an IPv4 or IPv6 address and its port. Returns 0; or -EAFNOSUPPORT, and leaves `out`
+ * alone. */
+int sockaddr_read(const struct sockaddr *from, struct endpoint *out);
 
 #endif

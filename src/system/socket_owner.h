@@ -7,12 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "system/sockaddr.h"
+#include "core/address.h"
 
-/* A socket's own end, and the user who made it. */
+/* A socket, by its own end, and the user who made it. */
 struct socket_owner {
-    uint8_t ip[SOCKADDR_IP_SIZE];
-    uint16_t port;
+    struct endpoint own;
     uid_t uid;
 };
 

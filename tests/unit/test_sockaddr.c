@@ -9,20 +9,26 @@
 #include "core/address.h"
 #include "unit.h"
 
-static struct address address_of(const char *text)
+static struct endpoint endpoint_of(const char *text, uint16_t port)
 {
-    struct address address;
-    assert_int_equal(address_parse(text, &address), 0);
-    return address;
+    struct endpoint endpoint = {.port = port};
+    assert_int_equal(address_parse(text, &endpoint.address), 0);
+    return endpoint;
+}
+
+static void assert_same(const struct endpoint *a, const struct endpoint *b)
+{
+    assert_true(address_equal(&a->address, &b->address));
+    assert_int_equal(a->port, b->port);
 }
 
 /* Over bytes that were something else before. */
 static void assert_written(const char *text, const void *expected, size_t len)
 {
     union sockaddr_ip written;
-    struct address address = address_of(text);
+    const struct endpoint endpoint = endpoint_of(text, 4369);
     memset(&written, 0xff, sizeof written);
-    assert_int_equal(sockaddr_write(address.bytes, 4369, &written), len);
+    assert_int_equal(sockaddr_write(&endpoint, &written), len);
     assert_memory_equal(&written, expected, len);
 }
 
@@ -49,12 +55,11 @@ static void what_is_written_is_read(void **state)
         "0.0.0.0", "127.0.0.1", "::", "::1", "::192.0.2.1", "2001:db8::1"};
     for (size_t i = 0; i < LENGTH(texts); i++) {
         union sockaddr_ip sockaddr;
-        uint16_t port = 0;
-        struct address address = address_of(texts[i]), read = {{0}};
-        sockaddr_write(address.bytes, (uint16_t)(40000 + i), &sockaddr);
-        assert_int_equal(sockaddr_read(&sockaddr.any, read.bytes, &port), 0);
-        assert_true(address_equal(&read, &address));
-        assert_int_equal(port, 40000 + i);
+        const struct endpoint endpoint = endpoint_of(texts[i], (uint16_t)(40000 + i));
+        struct endpoint read = {.port = 0};
+        sockaddr_write(&endpoint, &sockaddr);
+        assert_int_equal(sockaddr_read(&sockaddr.any, &read), 0);
+        assert_same(&read, &endpoint);
     }
 }
 
@@ -62,11 +67,9 @@ static void other_families_are_refused(void **state)
 {
     (void)state;
     const struct sockaddr local = {.sa_family = AF_UNIX};
-    struct address read = address_of("192.0.2.1"), before = read;
-    uint16_t port = 7;
-    assert_int_equal(sockaddr_read(&local, read.bytes, &port), -EAFNOSUPPORT);
-    assert_true(address_equal(&read, &before));
-    assert_int_equal(port, 7);
+    struct endpoint read = endpoint_of("192.0.2.1", 7), before = read;
+    assert_int_equal(sockaddr_read(&local, &read), -EAFNOSUPPORT);
+    assert_same(&read, &before);
 }
 
 int main(void)

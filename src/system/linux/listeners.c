@@ -41,7 +41,7 @@ static int list_add(const struct nlmsghdr *message, void *argument)
     }
     struct listeners_socket *socket = &list->sockets[list->n++];
     *socket = (struct listeners_socket){.uid = told->idiag_uid, .inode = told->idiag_inode};
-    sock_diag_read_end(told, socket->ip, &socket->port);
+    sock_diag_read_end(told, &socket->at);
     socket->both_families = told->idiag_family == AF_INET6 && takes_ipv4(message, told);
     return 0;
 }

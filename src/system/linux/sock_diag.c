@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "system/sockaddr.h"
+
 #define ANSWER_SIZE 32768 /* as large as the kernel makes its messages */
 #define ANSWER_TIMEOUT_S 2
 
@@ -77,8 +79,7 @@ static int take_answer(int fd, sock_diag_visitor *visit, void *argument)
     }
 }
 
-void sock_diag_read_end(const struct inet_diag_msg *socket, uint8_t ip[SOCKADDR_IP_SIZE],
-                        uint16_t *port)
+void sock_diag_read_end(const struct inet_diag_msg *socket, struct endpoint *out)
 {
     union sockaddr_ip end = {.any.sa_family = socket->idiag_family};
     if (socket->idiag_family == AF_INET) {
@@ -88,7 +89,7 @@ void sock_diag_read_end(const struct inet_diag_msg *socket, uint8_t ip[SOCKADDR_
         end.ipv6.sin6_port = socket->id.idiag_sport;
         memcpy(&end.ipv6.sin6_addr, socket->id.idiag_src, sizeof end.ipv6.sin6_addr);
     }
-    sockaddr_read(&end.any, ip, port);
+    sockaddr_read(&end.any, out);
 }
 
 int sock_diag_dump(uint8_t family, uint32_t states, uint16_t connected_to, sock_diag_visitor *visit,

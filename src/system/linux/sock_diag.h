@@ -7,15 +7,14 @@
 #include <linux/netlink.h>
 #include <stdint.h>
 
-#include "system/sockaddr.h"
+#include "core/address.h"
 
 /* Called for each socket: `message` holds an inet_diag_msg, and attributes behind it. A
  * negative errno ends the dump. */
 typedef int sock_diag_visitor(const struct nlmsghdr *message, void *argument);
 
 /* Reads a socket's own end. */
-void sock_diag_read_end(const struct inet_diag_msg *socket, uint8_t ip[SOCKADDR_IP_SIZE],
-                        uint16_t *port);
+void sock_diag_read_end(const struct inet_diag_msg *socket, struct endpoint *out);
 
 /* Tells the sockets of an address family in the states whose bits are set. With a port, only
  * those connected to it are asked for; but a kernel that does not know that filter tells

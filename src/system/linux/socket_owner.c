@@ -34,7 +34,7 @@ static int owners_add(const struct nlmsghdr *message, void *argument)
     }
     struct socket_owner *owner = &owners->list[owners->n++];
     owner->uid = found->idiag_uid;
-    sock_diag_read_end(found, owner->ip, &owner->port);
+    sock_diag_read_end(found, &owner->own);
     return 0;
 }
 
