@@ -7,6 +7,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "core/ascii.h"
+
 #define HEADER_SIZE 2
 #define RECORD_HEADER_SIZE 3
 #define NODE_FIXED_SIZE 42u /* all of its fields but the bytes of name and extra */
@@ -124,17 +126,8 @@ static void read_text(struct wire_reader *reader, char *out, size_t size)
 {
     size_t len = wire_read_u16(reader);
     const uint8_t *text = wire_read_bytes(reader, len);
-    size_t n = 0;
-    if (text && len > 0) {
-        n = len < size ? len : size - 1;
-        memcpy(out, text, n);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (out[i] < ' ' || out[i] > '~') {
-            out[i] = '?';
-        }
-    }
-    out[n] = '\0';
+    size_t n = len < size ? len : size - 1;
+    ascii_copy(text, text ? n : 0, '?', out);
 }
 
 static struct endpoint read_endpoint(struct wire_reader *reader)

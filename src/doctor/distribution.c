@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/ascii.h"
 #include "core/wire.h"
 
 /* The version from which on a node says its name in the newer way (OTP 23). */
@@ -63,17 +64,6 @@ size_t distribution_encode_hello(uint8_t hello[DISTRIBUTION_HELLO_MAX], uint16_t
     return wire_writer_len(&writer);
 }
 
-static void copy_printable(const uint8_t *bytes, size_t len, char *text)
-{
-    memcpy(text, bytes, len);
-    text[len] = '\0';
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] < 0x20 || bytes[i] >= 0x7f) {
-            text[i] = '?';
-        }
-    }
-}
-
 enum distribution_answer distribution_decode_answer(const uint8_t *bytes, size_t len,
                                                     char status[DISTRIBUTION_STATUS_SIZE])
 {
@@ -92,7 +82,7 @@ enum distribution_answer distribution_decode_answer(const uint8_t *bytes, size_t
     uint8_t tag = wire_read_u8(&reader);
     const uint8_t *text = wire_read_bytes(&reader, message_len - 1);
     if (!reader.overrun && tag == STATUS_TAG) {
-        copy_printable(text, message_len - 1, status);
+        ascii_copy(text, message_len - 1, '?', status);
         return DISTRIBUTION_STATUS;
     }
     bool may_be_status = reader.overrun && (len == 2 || tag == STATUS_TAG);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/ascii.h"
 #include "system/journal.h"
 #include "system/log_socket.h"
 
@@ -160,12 +161,11 @@ void log_event(int level, const struct log_fields *fields, const char *format, .
 static void log_row(const uint8_t *bytes, size_t offset, size_t len)
 {
     char hex[3 * BYTES_A_ROW + 1] = "";
-    char text[BYTES_A_ROW + 1] = "";
+    char text[BYTES_A_ROW + 1];
     for (size_t i = 0; i < len; i++) {
         snprintf(hex + 3 * i, 4, "%02x ", bytes[offset + i]);
-        uint8_t byte = bytes[offset + i];
-        snprintf(text + i, 2, "%c", byte >= 0x20 && byte < 0x7f ? byte : '.');
     }
+    ascii_copy(bytes + offset, len, '.', text);
     log_line(LOG_VERBOSITY_BYTES, "%08zx  %-48s |%s|", offset, hex, text);
 }
 
