@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "options/options.h"
+#include "options/option_values.h"
 
 #define MEMBER(name) offsetof(struct options, name)
 
@@ -48,7 +48,7 @@ const struct option option_table[] = {
     {"user", "NAME", OPTION_TEXT, MEMBER(user), 0,
      "once it listens, become this user for good; needs root"},
     {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,
-     "do without these: core, dumpable, privileges, seccomp, or all"},
+     "do without these: " VALUE_LAYERS ", or " VALUE_LAYER_ALL},
     {"names", NULL, OPTION_COMMAND, 0, COMMAND_NAMES, "list the registered names"},
     {"l", NULL, OPTION_FLAG, MEMBER(in_columns), COMMAND_NAMES,
      "with -names: in columns, with all that is known of each node"},

@@ -13,10 +13,10 @@
 #define WORD_SHOWN_MAX 64 /* of a word that is none */
 
 static const char *const layer_names[SANDBOX_LAYERS] = {
-    [SANDBOX_CORE] = "core",
-    [SANDBOX_DUMPABLE] = "dumpable",
-    [SANDBOX_PRIVILEGES] = "privileges",
-    [SANDBOX_SECCOMP] = "seccomp",
+    [SANDBOX_CORE] = VALUE_LAYER_CORE,
+    [SANDBOX_DUMPABLE] = VALUE_LAYER_DUMPABLE,
+    [SANDBOX_PRIVILEGES] = VALUE_LAYER_PRIVILEGES,
+    [SANDBOX_SECCOMP] = VALUE_LAYER_SECCOMP,
 };
 
 int value_fail(char *error, const char *format, ...)
@@ -217,7 +217,7 @@ int value_read_endpoint(const char *origin, const char *text, struct endpoint *o
 static int read_layer(const char *origin, const char *word, size_t len, struct options *options,
                       char *error)
 {
-    bool all = len == strlen("all") && memcmp(word, "all", len) == 0;
+    bool all = len == strlen(VALUE_LAYER_ALL) && memcmp(word, VALUE_LAYER_ALL, len) == 0;
     bool known = all;
     for (size_t i = 0; i < SANDBOX_LAYERS; i++) {
         if (all || (len == strlen(layer_names[i]) && memcmp(word, layer_names[i], len) == 0)) {
@@ -227,8 +227,8 @@ static int read_layer(const char *origin, const char *word, size_t len, struct o
     }
     if (!known) {
         return value_fail(error,
-                          "%s: \"%.*s\" is no layer of the sandbox, which are core, dumpable, "
-                          "privileges, seccomp; or all",
+                          "%s: \"%.*s\" is no layer of the sandbox, which are " VALUE_LAYERS
+                          "; or " VALUE_LAYER_ALL,
                           origin, len < WORD_SHOWN_MAX ? (int)len : WORD_SHOWN_MAX, word);
     }
     return 0;

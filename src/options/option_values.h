@@ -13,6 +13,16 @@
 
 #include "options/options.h"
 
+/* The words for the sandbox's layers. */
+#define VALUE_LAYER_CORE "core"
+#define VALUE_LAYER_DUMPABLE "dumpable"
+#define VALUE_LAYER_PRIVILEGES "privileges"
+#define VALUE_LAYER_SECCOMP "seccomp"
+#define VALUE_LAYER_ALL "all"
+#define VALUE_LAYERS                                                           \
+    VALUE_LAYER_CORE ", " VALUE_LAYER_DUMPABLE ", " VALUE_LAYER_PRIVILEGES "," \
+                                                                           " " VALUE_LAYER_SECCOMP
+
 /* Writes the line and returns -EINVAL. */
 int value_fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
