@@ -7,15 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/exchange.h"
 #include "client/names.h"
 #include "client/names_reply.h"
 #include "client/output.h"
+#include "client/target.h"
 #include "core/name.h"
-#include "core/protocol.h"
-#include "core/wire.h"
-
-#define LISTING_HEADER 4 /* epmd's port */
 
 struct command {
     enum options_command command;
@@ -45,7 +41,9 @@ static int print_listing(enum options_command command, const struct exchange_rep
 static int print_started(enum options_command command, const struct exchange_reply *reply)
 {
     (void)command;
-    return reply->len < LISTING_HEADER ? EXIT_FAILURE : EXIT_SUCCESS;
+    struct wire_reader reader;
+    names_reply_init(&reader, reply);
+    return reader.overrun ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* The answers in words, each to one command. */
@@ -67,7 +65,7 @@ static const struct {
 
 static int print_answer(enum options_command command, const struct exchange_reply *reply)
 {
-    const char *text = (const char *)reply->bytes;
+    const char *text = reply->len > 0 ? (const char *)reply->bytes : "";
     for (size_t i = 0; i < sizeof answer_table / sizeof *answer_table; i++) {
         const char *known = answer_table[i].reply;
         if (answer_table[i].command == command && strncmp(text, known, strlen(known)) == 0) {
@@ -97,23 +95,10 @@ static const struct command *find_command(enum options_command command)
     return found;
 }
 
-/* Writes a request's tag and its name, if it has one, and returns the length. */
-static size_t write_request(const struct command *command, const struct options *options,
-                            uint8_t request[1 + NAME_MAX_LEN])
-{
-    struct wire_writer writer;
-    wire_writer_init(&writer, request, 1 + NAME_MAX_LEN);
-    wire_write_u8(&writer, (uint8_t)command->tag);
-    if (options->stop_name) {
-        wire_write_bytes(&writer, options->stop_name, strlen(options->stop_name));
-    }
-    return wire_writer_len(&writer);
-}
-
 static int report_failure(const struct command *command, int error)
 {
     if (command->command == COMMAND_STARTED) {
-        return EXIT_FAILURE; /* which says it all */
+        return EXIT_FAILURE; /* and prints nothing */
     }
     if (error == -ETIMEDOUT || error == -EMSGSIZE) {
         return print_no_response();
@@ -122,25 +107,42 @@ static int report_failure(const struct command *command, int error)
     return EXIT_FAILURE;
 }
 
+/* An epmd that closes without a byte refuses: the answer in words is then the empty one. */
+static int ask(const struct command *command, const struct options *options,
+               struct exchange_reply *reply)
+{
+    const char *name = options->stop_name ? options->stop_name : "";
+    struct request request;
+    request_init(&request, command->tag, name, strlen(name));
+    int status = target_ask_local(options->port, &request, EXCHANGE_TIMEOUT_MS, reply);
+    if (status == -ENODATA) {
+        *reply = (struct exchange_reply){0};
+        status = 0;
+    }
+    return status;
+}
+
+static int check_stop_name(const char *name)
+{
+    enum refusal refusal = name_check((const uint8_t *)name, strlen(name));
+    if (refusal == REFUSAL_NONE) {
+        return 0;
+    }
+    fprintf(stderr, "epmd: -stop \"%s\": %s\n", name, refusal_text(refusal));
+    return -EINVAL;
+}
+
 int commands_run(const struct options *options)
 {
     const struct command *command = find_command(options->command);
-    uint8_t request[1 + NAME_MAX_LEN];
     struct exchange_reply reply;
-
     if (options->in_columns || options->json || options->host) {
         return names_run(options);
     }
-    if (options->stop_name) {
-        const char *name = options->stop_name;
-        enum refusal refusal = name_check((const uint8_t *)name, strlen(name));
-        if (refusal != REFUSAL_NONE) {
-            fprintf(stderr, "epmd: -stop \"%s\": %s\n", name, refusal_text(refusal));
-            return EXIT_FAILURE;
-        }
+    if (options->stop_name && check_stop_name(options->stop_name) < 0) {
+        return EXIT_FAILURE;
     }
-    size_t len = write_request(command, options, request);
-    int status = exchange_with_local(options->port, request, len, EXCHANGE_TIMEOUT_MS, &reply);
+    int status = ask(command, options, &reply);
     if (status < 0) {
         return report_failure(command, status);
     }
@@ -151,13 +153,12 @@ int commands_run(const struct options *options)
 
 bool commands_is_epmd(const struct endpoint *endpoint)
 {
-    static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
+    struct request request;
     struct exchange_reply reply;
-    int status =
-        address_is_wildcard(&endpoint->address)
-            ? exchange_with_local(endpoint->port, request, sizeof request,
-                                  EXCHANGE_PROBE_TIMEOUT_MS, &reply)
-            : exchange_with(endpoint, request, sizeof request, EXCHANGE_PROBE_TIMEOUT_MS, &reply);
+    request_init(&request, PROTOCOL_NAMES_REQ, NULL, 0);
+    int status = address_is_wildcard(&endpoint->address)
+                     ? target_ask_local(endpoint->port, &request, EXCHANGE_PROBE_TIMEOUT_MS, &reply)
+                     : exchange_with(endpoint, &request, EXCHANGE_PROBE_TIMEOUT_MS, &reply);
     if (status < 0) {
         return false;
     }

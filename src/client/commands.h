@@ -15,8 +15,8 @@
 /* Carries out `options->command`, one of those above, and returns the exit status. */
 int commands_run(const struct options *options);
 
-/* Whether an epmd answers on an address that somebody listens on; in the place of a
- * wildcard the loopback addresses are asked. */
+/* Whether an epmd answers at an address on which a process of this host listens. For a
+ * wildcard address the loopback ones are asked. */
 bool commands_is_epmd(const struct endpoint *endpoint);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* -names -json: the nodes for programs. What is not known is null. */
+#include "client/names_json.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
-#include "client/names.h"
+#include "client/output.h"
 
 /* A name as it is; or, where it is no UTF-8, as the other listings show it. */
 static json_t *new_name(const void *bytes, size_t len)
@@ -39,8 +41,8 @@ static json_t *new_peer(const struct endpoint *peer)
 
 static json_t *new_time(int64_t unix_ms)
 {
-    char text[NAMES_TIME_SIZE];
-    bool known = names_format_time(unix_ms, true, "%Y-%m-%dT%H:%M:%SZ", text);
+    char text[OUTPUT_TIME_SIZE];
+    bool known = output_format_time(unix_ms, true, "%Y-%m-%dT%H:%M:%SZ", text);
     return known ? json_string(text) : json_null();
 }
 
@@ -60,11 +62,11 @@ static void set_number(struct members *members, const char *key, json_int_t valu
     set(members, key, known ? json_integer(value) : json_null());
 }
 
-static json_t *new_node(const struct names_node *node)
+static json_t *new_node(const struct node_list_node *node)
 {
     struct members members = {.object = json_object()};
     const struct protocol_node *info = &node->node.info;
-    bool fields = node->known >= NAMES_FIELDS, all = node->known >= NAMES_ALL;
+    bool fields = node->known >= NODE_LIST_FIELDS, all = node->known >= NODE_LIST_ALL;
     set(&members, "name", new_name(info->name, info->name_len));
     set_number(&members, "port", info->port, true);
     set_number(&members, "type", info->type, fields);
@@ -83,7 +85,7 @@ static json_t *new_node(const struct names_node *node)
     return members.object;
 }
 
-/* The one control character that JSON may hold as it is; a terminal should not see it. */
+/* Escapes DEL as well: JSON allows it in a string, but a terminal would obey it. */
 static int print_chunk(const char *chunk, size_t len, void *argument)
 {
     FILE *out = argument;
@@ -108,15 +110,15 @@ static int print_value(json_t *value, FILE *out)
 }
 
 /* One node at a time: all of them, as objects, would take a hundred times the reply. */
-int names_print_json(const struct names *names, FILE *out)
+int names_json_print(const struct node_list *list, FILE *out)
 {
-    fprintf(out, "{\n  \"port\": %" PRIu32 ",\n  \"version\": ", names->port);
-    int status = print_value(names->version[0] ? json_string(names->version) : json_null(), out);
+    fprintf(out, "{\n  \"port\": %" PRIu32 ",\n  \"version\": ", list->port);
+    int status = print_value(list->version[0] ? json_string(list->version) : json_null(), out);
     fputs(",\n  \"nodes\": [", out);
-    for (size_t i = 0; status == 0 && i < names->n; i++) {
+    for (size_t i = 0; status == 0 && i < list->n; i++) {
         fputs(i ? ",\n    " : "\n    ", out);
-        status = print_value(new_node(&names->nodes[i]), out);
+        status = print_value(new_node(&list->nodes[i]), out);
     }
-    fputs(names->n ? "\n  ]\n}\n" : "]\n}\n", out);
+    fputs(list->n ? "\n  ]\n}\n" : "]\n}\n", out);
     return status;
 }

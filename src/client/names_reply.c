@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reply to NAMES_REQ, as a client looks at it. */
+/* A reply to NAMES_REQ, as a client reads it. */
 #include "client/names_reply.h"
 
 #include <string.h>

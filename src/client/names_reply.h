@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reply to NAMES_REQ, as a client looks at it. */
+/* A reply to NAMES_REQ, as a client reads it. */
 #ifndef EPMD_CLIENT_NAMES_REPLY_H
 #define EPMD_CLIENT_NAMES_REPLY_H
 
@@ -11,7 +11,7 @@
 #include "core/listing.h"
 #include "core/wire.h"
 
-/* Whether a reply may be an epmd's. */
+/* Whether an epmd may have sent this reply. */
 bool names_reply_is_one(const struct exchange_reply *reply);
 
 /* Starts to read a reply, which has to outlive the reader, and returns epmd's port in it:

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* -names -l: the nodes in columns. */
+#include "client/names_table.h"
+
 #include <inttypes.h>
 #include <locale.h>
 #include <string.h>
 #include <wchar.h>
 
-#include "client/names.h"
+#include "client/output.h"
 
 #define UNKNOWN "-"
 #define GAP "  "
 
 /* Writes one cell of a node of which enough is known. */
-typedef void cell_writer(const struct names_node *node, char text[NAME_TEXT_SIZE]);
+typedef void cell_writer(const struct node_list_node *node, char text[NAME_TEXT_SIZE]);
 
 static void write_text(const char *what, char text[NAME_TEXT_SIZE])
 {
     snprintf(text, NAME_TEXT_SIZE, "%s", what);
 }
 
-static void write_name(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_name(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     name_format(node->node.info.name, node->node.info.name_len, text, NAME_TEXT_SIZE);
 }
 
-static void write_port(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_port(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     snprintf(text, NAME_TEXT_SIZE, "%u", node->node.info.port);
 }
 
-static void write_type(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_type(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     uint8_t type = node->node.info.type;
     const char *word = protocol_type_name(type);
@@ -39,17 +41,17 @@ static void write_type(const struct names_node *node, char text[NAME_TEXT_SIZE])
     }
 }
 
-static void write_versions(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_versions(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     snprintf(text, NAME_TEXT_SIZE, "%u-%u", node->node.info.lowest, node->node.info.highest);
 }
 
-static void write_creation(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_creation(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     snprintf(text, NAME_TEXT_SIZE, "%" PRIu32, node->node.creation);
 }
 
-static void write_peer(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_peer(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     const struct endpoint *peer = &node->node.peer;
     char address[ADDRESS_TEXT_SIZE];
@@ -58,14 +60,14 @@ static void write_peer(const struct names_node *node, char text[NAME_TEXT_SIZE])
     snprintf(text, NAME_TEXT_SIZE, ipv4 ? "%s:%u" : "[%s]:%u", address, peer->port);
 }
 
-static void write_since(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_since(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
-    if (!names_format_time(node->node.since_ms, false, "%Y-%m-%d %H:%M:%S", text)) {
+    if (!output_format_time(node->node.since_ms, false, "%Y-%m-%d %H:%M:%S", text)) {
         write_text(UNKNOWN, text);
     }
 }
 
-static void write_user(const struct names_node *node, char text[NAME_TEXT_SIZE])
+static void write_user(const struct node_list_node *node, char text[NAME_TEXT_SIZE])
 {
     const char *user = node->user ? node->user : UNKNOWN;
     name_format((const uint8_t *)user, strlen(user), text, NAME_TEXT_SIZE);
@@ -73,18 +75,18 @@ static void write_user(const struct names_node *node, char text[NAME_TEXT_SIZE])
 
 static const struct column {
     const char *title;
-    enum names_knowledge needs;
+    enum node_list_knowledge needs;
     bool is_number;
     cell_writer *write;
 } columns[] = {
-    {"NAME", NAMES_PORT, false, write_name},
-    {"PORT", NAMES_PORT, true, write_port},
-    {"TYPE", NAMES_FIELDS, false, write_type},
-    {"VERSIONS", NAMES_FIELDS, false, write_versions},
-    {"CREATION", NAMES_ALL, true, write_creation},
-    {"PEER", NAMES_ALL, false, write_peer},
-    {"SINCE", NAMES_ALL, false, write_since},
-    {"USER", NAMES_ALL, false, write_user},
+    {"NAME", NODE_LIST_PORT, false, write_name},
+    {"PORT", NODE_LIST_PORT, true, write_port},
+    {"TYPE", NODE_LIST_FIELDS, false, write_type},
+    {"VERSIONS", NODE_LIST_FIELDS, false, write_versions},
+    {"CREATION", NODE_LIST_ALL, true, write_creation},
+    {"PEER", NODE_LIST_ALL, false, write_peer},
+    {"SINCE", NODE_LIST_ALL, false, write_since},
+    {"USER", NODE_LIST_ALL, false, write_user},
 };
 
 #define N_COLUMNS (sizeof columns / sizeof *columns)
@@ -112,7 +114,7 @@ static size_t text_width(const char *text)
 }
 
 /* Writes a cell of a node, or of the header where there is none. */
-static void write_cell(const struct column *column, const struct names_node *node,
+static void write_cell(const struct column *column, const struct node_list_node *node,
                        char text[NAME_TEXT_SIZE])
 {
     if (!node) {
@@ -124,7 +126,7 @@ static void write_cell(const struct column *column, const struct names_node *nod
     }
 }
 
-static void measure(const struct names_node *node, size_t widths[N_COLUMNS])
+static void measure(const struct node_list_node *node, size_t widths[N_COLUMNS])
 {
     for (size_t i = 0; i < N_COLUMNS; i++) {
         char text[NAME_TEXT_SIZE];
@@ -134,7 +136,7 @@ static void measure(const struct names_node *node, size_t widths[N_COLUMNS])
     }
 }
 
-static void print_row(const struct names_node *node, const size_t widths[N_COLUMNS], FILE *out)
+static void print_row(const struct node_list_node *node, const size_t widths[N_COLUMNS], FILE *out)
 {
     for (size_t i = 0; i < N_COLUMNS; i++) {
         char text[NAME_TEXT_SIZE];
@@ -149,18 +151,17 @@ static void print_row(const struct names_node *node, const size_t widths[N_COLUM
     }
 }
 
-int names_print_table(const struct names *names, FILE *out)
+void names_table_print(const struct node_list *list, FILE *out)
 {
     size_t widths[N_COLUMNS] = {0};
-    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8, whatever the terminal's user speaks */
-    fprintf(out, "epmd: up and running on port %" PRIu32 " with data:\n", names->port);
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 in every locale */
+    fprintf(out, "epmd: up and running on port %" PRIu32 " with data:\n", list->port);
     measure(NULL, widths);
-    for (size_t i = 0; i < names->n; i++) {
-        measure(&names->nodes[i], widths);
+    for (size_t i = 0; i < list->n; i++) {
+        measure(&list->nodes[i], widths);
     }
     print_row(NULL, widths, out);
-    for (size_t i = 0; i < names->n; i++) {
-        print_row(&names->nodes[i], widths, out);
+    for (size_t i = 0; i < list->n; i++) {
+        print_row(&list->nodes[i], widths, out);
     }
-    return 0;
 }

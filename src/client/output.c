@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a command has printed. */
+/* What a command prints. */
 #include "client/output.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define YEAR_ZERO 1900 /* of struct tm */
 
 int output_finish(void)
 {
-    /* What does not fit the buffer was written before, and is no longer there to fail. */
+    /* stdio has written, and forgotten, what did not fit its buffer: an earlier failure shows
+     * in ferror() only. */
     int flushed = fflush(stdout), error = errno;
     if (flushed == 0 && ferror(stdout) == 0) {
         return 0;
@@ -16,4 +20,14 @@ int output_finish(void)
     fprintf(stderr, "epmd: standard output: %s\n",
             flushed == 0 ? "not all of it could be written" : strerror(error));
     return -EIO;
+}
+
+bool output_format_time(int64_t unix_ms, bool utc, const char *format, char text[OUTPUT_TIME_SIZE])
+{
+    const time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm parts;
+    const struct tm *known = utc ? gmtime_r(&seconds, &parts) : localtime_r(&seconds, &parts);
+    bool in_range =
+        known && known->tm_year >= 1000 - YEAR_ZERO && known->tm_year <= 9999 - YEAR_ZERO;
+    return in_range && strftime(text, OUTPUT_TIME_SIZE, format, known) > 0;
 }

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a command has printed. */
+/* What a command prints. */
 #ifndef EPMD_CLIENT_OUTPUT_H
 #define EPMD_CLIENT_OUTPUT_H
 
-/* Flushes standard output. Returns 0; or -EIO, after saying so on standard error, where any
- * of what was printed has not arrived. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OUTPUT_TIME_SIZE 24
+
+/* Flushes standard output. Returns 0; or -EIO, after saying so on standard error, where some
+ * of the output has not been written. */
 int output_finish(void);
+
+/* Writes a time, given in milliseconds of Unix time, as strftime(3) does: in UTC, or else in
+ * local time. Returns false for a time whose year does not have four digits. */
+bool output_format_time(int64_t unix_ms, bool utc, const char *format, char text[OUTPUT_TIME_SIZE]);
 
 #endif

@@ -33,7 +33,7 @@ static size_t drop_twins(struct owners_user *users, size_t n)
     return n_kept;
 }
 
-/* Asks for each user's name once: they may come from far away (nsswitch.conf(5)). */
+/* Asks for each user's name once: a name service may be far away (nsswitch.conf(5)). */
 static void owners_name_users(struct owners *owners)
 {
     owners->users = calloc(owners->n_sockets, sizeof *owners->users);

@@ -23,15 +23,15 @@ struct owners {
     size_t n_users;
 };
 
-/* Learns whose the connections to `port` are. Where the system does not tell, or memory is
- * short, nobody is known. */
+/* Learns which users have connections to `port`. Where the system does not tell, or memory is
+ * short, it learns of none. */
 void owners_init(struct owners *owners, uint16_t port);
 
-/* Frees what it has learned. */
+/* Frees what was learned. */
 void owners_free(struct owners *owners);
 
-/* Returns the name of the user who has the connection with that own end, or NULL where
- * that is not known, or could be two users. */
+/* Returns the name of the user whose connection has that end, or NULL where the user is not
+ * known, or could be one of two. */
 const char *owners_find(const struct owners *owners, const struct endpoint *own);
 
 #endif

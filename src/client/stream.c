@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One TCP connection to a server, all of it within one time limit. */
+/* One TCP connection to a server, with one time limit for all that happens on it. */
 #include "client/stream.h"
 
 #include <errno.h>
@@ -69,7 +69,9 @@ int stream_send(const struct stream *stream, const void *bytes, size_t len)
     return 0;
 }
 
-int stream_receive(const struct stream *stream, void *bytes, size_t size, size_t *n)
+/* Waits for some bytes, at most `size`, and sets `*n`: to 0 at the end. A peer that closes with
+ * bytes of ours unread resets the connection: its reply has arrived before all the same. */
+static int stream_receive(const struct stream *stream, void *bytes, size_t size, size_t *n)
 {
     for (;;) {
         int status = stream_wait(stream, POLLIN);
@@ -85,6 +87,23 @@ int stream_receive(const struct stream *stream, void *bytes, size_t size, size_t
             return -errno;
         }
     }
+}
+
+int stream_fill(const struct stream *stream, uint8_t *bytes, size_t size, size_t *len,
+                stream_is_enough *is_enough)
+{
+    size_t n;
+    do {
+        if (*len == size) {
+            return -ENOBUFS;
+        }
+        int status = stream_receive(stream, bytes + *len, size - *len, &n);
+        if (status < 0) {
+            return status;
+        }
+        *len += n;
+    } while (n > 0 && !(is_enough && is_enough(bytes, *len)));
+    return 0;
 }
 
 void stream_close(struct stream *stream)

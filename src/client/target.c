@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,42 +51,50 @@ int target_init_host(struct target *target, const char *host, uint16_t port, con
     return 0;
 }
 
-static int address_ask(struct target_address *address, const void *request, size_t len,
+static int address_ask(struct target_address *address, const struct request *request,
                        int timeout_ms, struct exchange_reply *reply)
 {
-    int status = exchange_at((const struct sockaddr *)&address->sockaddr, address->len, request,
-                             len, timeout_ms, reply);
-    if (status == 0 && reply->len == 0) {
-        exchange_free(reply);
-        status = -ENODATA;
-    }
-    address->error = status;
-    return status;
+    address->error = exchange_at((const struct sockaddr *)&address->sockaddr, address->len, request,
+                                 timeout_ms, reply);
+    return address->error;
 }
 
-int target_ask(struct target *target, const void *request, size_t len, int timeout_ms,
+/* Whether an address that has not answered is there all the same. */
+static bool is_there(int error)
+{
+    return error == -ENODATA || error == -ETIMEDOUT || error == -EMSGSIZE;
+}
+
+int target_ask(struct target *target, const struct request *request, int timeout_ms,
                struct exchange_reply *reply)
 {
     if (target->answers) {
-        return address_ask(target->answers, request, len, timeout_ms, reply);
+        return address_ask(target->answers, request, timeout_ms, reply);
     }
     int status = -EADDRNOTAVAIL;
     bool has_closed = false;
     for (size_t i = 0; i < target->n; i++) {
-        bool last = i + 1 == target->n;
-        bool hurries = !last && timeout_ms > EXCHANGE_PROBE_TIMEOUT_MS;
-        status = address_ask(&target->addresses[i], request, len,
+        bool hurries = target->host && i + 1 < target->n && timeout_ms > EXCHANGE_PROBE_TIMEOUT_MS;
+        status = address_ask(&target->addresses[i], request,
                              hurries ? EXCHANGE_PROBE_TIMEOUT_MS : timeout_ms, reply);
         if (status == 0) {
             target->answers = &target->addresses[i];
             return 0;
         }
         has_closed |= status == -ENODATA;
-        if (has_closed && !target->host) {
+        if (!target->host && is_there(status)) {
             break;
         }
     }
     return has_closed ? -ENODATA : status;
+}
+
+int target_ask_local(uint16_t port, const struct request *request, int timeout_ms,
+                     struct exchange_reply *reply)
+{
+    struct target target;
+    target_init_local(&target, port);
+    return target_ask(&target, request, timeout_ms, reply);
 }
 
 static const char *error_text(int error)
@@ -108,8 +117,7 @@ static void report_local(const struct target *target)
 {
     bool listens = false;
     for (size_t i = 0; i < target->n; i++) {
-        int error = target->addresses[i].error;
-        listens |= error == 0 || error == -ETIMEDOUT || error == -ENODATA || error == -EMSGSIZE;
+        listens |= is_there(target->addresses[i].error);
     }
     fputs(listens ? "epmd: no response from local epmd\n" : "epmd: Cannot connect to local epmd\n",
           stderr);

@@ -14,7 +14,7 @@
 
 #include "client/exchange.h"
 
-#define TARGET_ADDRESSES_MAX 16 /* of one host; what else it has is not asked */
+#define TARGET_ADDRESSES_MAX 16 /* of one host; further ones are not asked */
 
 struct target_address {
     struct sockaddr_storage sockaddr;
@@ -26,24 +26,29 @@ struct target {
     const char *host; /* NULL: this one */
     size_t n;
     struct target_address addresses[TARGET_ADDRESSES_MAX];
-    struct target_address *answers; /* the one that does; NULL: not known yet */
+    struct target_address *answers; /* the address that does; NULL: not known yet */
 };
 
-/* Makes it the epmd of this host, through ::1 or 127.0.0.1. */
+/* Makes it the epmd of this host, at ::1 or else 127.0.0.1. */
 void target_init_local(struct target *target, uint16_t port);
 
 /* Makes it that of a host, by name or by address. Returns 0; or -ENOENT, and why there is
  * no such address in `*reason`, which is static. `host` has to outlive the target. */
 int target_init_host(struct target *target, const char *host, uint16_t port, const char **reason);
 
-/* Asks as exchange_with() does, and has the last address answer within `timeout_ms`, the
- * ones before in EXCHANGE_PROBE_TIMEOUT_MS at most. Where none has answered, returns
- * -ENODATA if one has closed the connection without a byte, or else the last one's error.
- * On this host an epmd that closes has been found: nobody else is asked. */
-int target_ask(struct target *target, const void *request, size_t len, int timeout_ms,
+/* Asks as exchange_with() does, address after address. Of another host, the last address has
+ * `timeout_ms` to answer, the ones before EXCHANGE_PROBE_TIMEOUT_MS at most. On this host what
+ * accepts at ::1 is taken for its epmd, whatever comes of it: 127.0.0.1 is not asked. Returns
+ * 0; or, where no address has answered, -ENODATA if one has closed the connection without a
+ * byte, or else the last one's error. */
+int target_ask(struct target *target, const struct request *request, int timeout_ms,
                struct exchange_reply *reply);
 
-/* Says on standard error why none has answered. */
+/* Asks the epmd of this host on that port. Returns as target_ask() does. */
+int target_ask_local(uint16_t port, const struct request *request, int timeout_ms,
+                     struct exchange_reply *reply);
+
+/* Says on standard error why no address has answered. */
 void target_report(const struct target *target);
 
 #endif

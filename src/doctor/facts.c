@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "client/names_reply.h"
+#include "client/target.h"
 #include "system/clock.h"
 
 int facts_time_left(int64_t until_ms)
@@ -36,10 +37,13 @@ const struct facts_lookup *facts_known(const struct facts *facts)
     return NULL;
 }
 
-static int ask(const struct facts *facts, uint16_t port, uint8_t tag, struct exchange_reply *reply)
+static int ask(const struct facts *facts, uint16_t port, enum protocol_tag tag,
+               struct exchange_reply *reply)
 {
     int left_ms = facts_time_left(facts->deadline_ms);
-    return left_ms > 0 ? exchange_with_local(port, &tag, sizeof tag, left_ms, reply) : -ETIME;
+    struct request request;
+    request_init(&request, tag, NULL, 0);
+    return left_ms > 0 ? target_ask_local(port, &request, left_ms, reply) : -ETIME;
 }
 
 /* A stock epmd closes on INFO_REQ without a reply. */
@@ -58,7 +62,7 @@ void facts_ask_epmd(struct facts *facts, uint16_t port, struct facts_epmd *out)
 {
     *out = (struct facts_epmd){.port = port};
     out->status = ask(facts, port, PROTOCOL_NAMES_REQ, &out->names);
-    if (out->status == -EMSGSIZE) {
+    if (out->status == -EMSGSIZE || out->status == -ENODATA) {
         out->status = -EPROTO;
     }
     if (out->status == 0 && !names_reply_is_one(&out->names)) {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "client/names_reply.h"
-#include "core/wire.h"
 #include "doctor/facts.h"
 #include "system/clock.h"
 #include "system/sockaddr.h"
@@ -101,7 +100,7 @@ static bool is_port_reply(const uint8_t *reply, size_t len)
 
 /* Asks if there is time. */
 static void ask(struct probe *probe, const struct endpoint *to, const uint8_t *request, size_t len,
-                bool (*is_enough)(const uint8_t *reply, size_t len), int64_t until_ms)
+                stream_is_enough *is_enough, int64_t until_ms)
 {
     int left_ms = facts_time_left(until_ms);
     if (left_ms > 0) {
@@ -109,18 +108,6 @@ static void ask(struct probe *probe, const struct endpoint *to, const uint8_t *r
     } else {
         *probe = (struct probe){.to = *to, .status = -ETIME};
     }
-}
-
-static size_t write_lookup(const struct facts_target *target,
-                           uint8_t request[PROTOCOL_LENGTH_SIZE + 1 + NAME_MAX_LEN])
-{
-    const char *name = target->has_name ? target->name : NO_NAME;
-    struct wire_writer writer;
-    wire_writer_init(&writer, request, PROTOCOL_LENGTH_SIZE + 1 + NAME_MAX_LEN);
-    wire_write_u16(&writer, (uint16_t)(1 + strlen(name)));
-    wire_write_u8(&writer, PROTOCOL_PORT2_REQ);
-    wire_write_bytes(&writer, name, strlen(name));
-    return wire_writer_len(&writer);
 }
 
 static enum facts_answer read_answer(struct facts_lookup *lookup)
@@ -137,14 +124,15 @@ static enum facts_answer read_answer(struct facts_lookup *lookup)
 
 static void look_up(struct facts *facts, const struct address *address, bool extra)
 {
-    uint8_t request[PROTOCOL_LENGTH_SIZE + 1 + NAME_MAX_LEN];
-    size_t len = write_lookup(&facts->target, request);
+    const char *name = facts->target.has_name ? facts->target.name : NO_NAME;
+    struct request request;
     struct facts_lookup *lookup = &facts->lookups[facts->n_lookups++];
     const struct endpoint to = {*address, facts->port};
     int64_t until_ms = facts->deadline_ms - (FACTS_TIME_MS - FACTS_LOOKUP_TIME_MS);
 
     lookup->extra = extra;
-    ask(&lookup->probe, &to, request, len, is_port_reply, until_ms);
+    request_init(&request, PROTOCOL_PORT2_REQ, name, strlen(name));
+    ask(&lookup->probe, &to, request.frame, request.len, is_port_reply, until_ms);
     lookup->answer = read_answer(lookup);
 }
 
@@ -163,12 +151,13 @@ static bool wants_loopback(const struct facts *facts)
 /* What names there are, to suggest one; nothing where they may not be listed. */
 static void gather_names(struct facts *facts)
 {
-    static const uint8_t request[] = {PROTOCOL_NAMES_REQ};
+    struct request request;
+    request_init(&request, PROTOCOL_NAMES_REQ, NULL, 0);
     for (size_t i = 0; i < facts->n_lookups && !facts_known(facts); i++) {
         int left_ms = facts_time_left(facts->deadline_ms);
         const struct probe *probe = &facts->lookups[i].probe;
         if (facts->lookups[i].answer == FACTS_UNKNOWN && facts->target.has_name && left_ms > 0) {
-            int status = exchange_with(&probe->to, request, sizeof request, left_ms, &facts->names);
+            int status = exchange_with(&probe->to, &request, left_ms, &facts->names);
             if (status == 0 && names_reply_is_one(&facts->names)) {
                 return;
             }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client/names.h"
 #include "client/names_reply.h"
+#include "client/output.h"
 #include "doctor/judge.h"
 #include "options/options.h"
 
@@ -135,8 +135,8 @@ static void say_nodes(struct findings *findings, size_t n)
 
 static void say_ours(const struct inventory_daemon *daemon, struct findings *findings)
 {
-    char since[NAMES_TIME_SIZE] = "";
-    names_format_time(daemon->started_ms, false, "%Y-%m-%d %H:%M:%S", since);
+    char since[OUTPUT_TIME_SIZE] = "";
+    output_format_time(daemon->started_ms, false, "%Y-%m-%d %H:%M:%S", since);
     findings_say(findings, "this epmd, version %s, process %u, serving since %s, with ",
                  daemon->version, (unsigned)daemon->pid, since);
     say_nodes(findings, daemon->n_nodes);

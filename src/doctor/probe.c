@@ -5,26 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "client/stream.h"
 #include "system/sockaddr.h"
 
-static int receive_reply(struct probe *probe, const struct stream *stream,
-                         bool (*is_enough)(const uint8_t *reply, size_t len))
-{
-    while (probe->len < sizeof probe->reply && !is_enough(probe->reply, probe->len)) {
-        size_t n;
-        int status =
-            stream_receive(stream, probe->reply + probe->len, sizeof probe->reply - probe->len, &n);
-        if (status < 0 || n == 0) {
-            return status;
-        }
-        probe->len += n;
-    }
-    return 0;
-}
-
 void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
-               bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms)
+               stream_is_enough *is_enough, int timeout_ms)
 {
     struct stream stream;
     union sockaddr_ip sockaddr;
@@ -36,7 +20,11 @@ void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes
         probe->status = stream_send(&stream, bytes, len);
     }
     if (probe->connected && probe->status == 0) {
-        probe->status = receive_reply(probe, &stream, is_enough);
+        probe->status =
+            stream_fill(&stream, probe->reply, sizeof probe->reply, &probe->len, is_enough);
+    }
+    if (probe->status == -ENOBUFS) {
+        probe->status = 0;
     }
     stream_close(&stream);
 }

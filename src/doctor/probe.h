@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/stream.h"
 #include "core/address.h"
 #include "core/protocol.h"
 
@@ -27,7 +28,7 @@ struct probe {
 /* Asks `to`, which `probe` then tells of, for as long as `timeout_ms`. Reads until the
  * other closes, until `is_enough` says so, or as much as there is room for. */
 void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
-               bool (*is_enough)(const uint8_t *reply, size_t len), int timeout_ms);
+               stream_is_enough *is_enough, int timeout_ms);
 
 /* How the attempt to connect has ended, as the end of a sentence. */
 const char *probe_connect_text(const struct probe *probe);
