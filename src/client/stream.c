@@ -92,7 +92,7 @@ static int stream_receive(const struct stream *stream, void *bytes, size_t size,
 int stream_fill(const struct stream *stream, uint8_t *bytes, size_t size, size_t *len,
                 stream_is_enough *is_enough)
 {
-    size_t n;
+    size_t n = 0;
     do {
         if (*len == size) {
             return -ENOBUFS;
