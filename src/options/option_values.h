@@ -21,7 +21,7 @@
 #define VALUE_LAYER_ALL "all"
 #define VALUE_LAYERS                                                           \
     VALUE_LAYER_CORE ", " VALUE_LAYER_DUMPABLE ", " VALUE_LAYER_PRIVILEGES "," \
-                                                                           " " VALUE_LAYER_SECCOMP
+                     " " VALUE_LAYER_SECCOMP
 
 /* Writes the line and returns -EINVAL. */
 int value_fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
