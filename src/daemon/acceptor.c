@@ -112,6 +112,12 @@ static void log_cannot_listen(int level, const struct address *address, uint16_t
     log_line(level, "cannot listen on %s port %u: %s%s", text, port, strerror(-error), consequence);
 }
 
+/* The errors of socket(2) and bind(2) for an address of a family that the host does not have. */
+static bool lacks_family(int error)
+{
+    return error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT || error == -EADDRNOTAVAIL;
+}
+
 static int acceptor_open_one(struct acceptor *acceptor, const struct binding *binding,
                              struct endpoint *in_use)
 {
@@ -121,7 +127,7 @@ static int acceptor_open_one(struct acceptor *acceptor, const struct binding *bi
         *in_use = (struct endpoint){.address = binding->address, .port = port};
         return fd;
     }
-    if (fd < 0 && !binding->required) {
+    if (lacks_family(fd) && !binding->required) {
         log_cannot_listen(LOG_INFO, &binding->address, port, fd, "; left out");
         return 0;
     }

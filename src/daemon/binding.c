@@ -26,13 +26,20 @@ static size_t add(struct binding *bindings, size_t n, const struct address *addr
     return n + 1;
 }
 
+/* Lists of both loopbacks are common, and so are hosts that lack one of the families. */
+static bool is_required(const struct address *address)
+{
+    return !address_equal(address, &loopback_ipv4) && !address_equal(address, &loopback_ipv6);
+}
+
 /* Wildcards come first, so that they cover whatever else is named. */
 static size_t add_named(struct binding *bindings, size_t n, const struct options *options,
                         bool wildcards)
 {
     for (size_t i = 0; i < options->n_addresses; i++) {
-        if (address_is_wildcard(&options->addresses[i]) == wildcards) {
-            n = add(bindings, n, &options->addresses[i], true);
+        const struct address *address = &options->addresses[i];
+        if (address_is_wildcard(address) == wildcards) {
+            n = add(bindings, n, address, is_required(address));
         }
     }
     return n;

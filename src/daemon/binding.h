@@ -16,12 +16,13 @@
 
 struct binding {
     struct address address;
-    bool required; /* the user named it; else it is left out where it cannot be had */
+    bool required; /* even where the host lacks its family; else it is left out there */
 };
 
 /* Writes what to listen on to `out` and returns how many these are. Nothing named:
  * both wildcards. Else what was named, less what a named wildcard covers, plus the
- * loopback address of each family, unless that is covered. */
+ * loopback address of each family, unless that is covered. All that was named is required
+ * but 127.0.0.1 and ::1. */
 size_t binding_plan(const struct options *options, struct binding out[BINDING_MAX]);
 
 /* Whether a socket on one of the first `n` bindings receives for `address` as well. */

@@ -5,10 +5,12 @@ A daemon that starts at all listens on what is expected and on nothing else.
 """
 
 import contextlib
+import socket
 
 import pytest
 
 from harness import Daemon, StartError, listening, run_epmd, wait_for
+from cli.families import without_family
 import machine
 from wire import namespaces
 
@@ -20,10 +22,11 @@ def addresses_of(daemon):
     return [address for address, _ in listening(daemon.pid)]
 
 
-def bound(binary, option=None, env=None, namespace=None, reachable=True, expected=None):
+def bound(binary, option=None, env=None, namespace=None, reachable=True, expected=None,
+          wrapper=()):
     """The addresses that it listens on, or ENDED and its last words."""
     options = [] if option is None else ["-address", option]
-    daemon = Daemon(binary, *options, env=env, namespace=namespace)
+    daemon = Daemon(binary, *options, env=env, namespace=namespace, wrapper=wrapper)
     try:
         daemon.start(reachable)
         if not reachable:  # then it cannot be asked whether it has opened the last one
@@ -121,13 +124,25 @@ OURS_ONLY = [
     ("no ipv6", "0.0.0.0", [ANY4]), ("no ipv6", "0.0.0.0,127.0.0.1", [ANY4]),
     ("no ipv4", "::", [ANY6]), ("no ipv4", "::,::1", [ANY6]),
     ("lo down", "0.0.0.0", [ANY4]), ("lo down", "::", [ANY6]),
+    ("no ipv6", "::", [LO4, ANY6]), ("no ipv6", "0.0.0.0,::", [ANY4, ANY6]),
+    ("no ipv6", "0.0.0.0 ::1", [ANY4]), ("no ipv6", "127.0.0.1,0.0.0.0,::1", [ANY4]),
+    ("no ipv4", "0.0.0.0", [ANY4, LO6]), ("no ipv4", ":: 127.0.0.1", [ANY6]),
+]
+# Stock of OTP 29 ends at these.
+LOOPBACKS = [
+    ("no ipv6", "::1", [LO4]), ("no ipv6", "127.0.0.1,::1", [LO4]),
+    ("no ipv6", "::1 127.0.0.1", [LO4]), ("no ipv6", "10.9.9.1,::1", ["10.9.9.1", LO4]),
+    ("no ipv6", "::1,127.0.0.1,10.9.9.1", ["10.9.9.1", LO4]),
+    ("no ipv4", "127.0.0.1", [LO6]), ("no ipv4", "127.0.0.1,::1", [LO6]),
+    ("no ipv4", "::1 127.0.0.1", [LO6]), ("no ipv4", "127.0.0.1 fd99::1", [LO6, "fd99::1"]),
+    ("lo down", "127.0.0.1,10.9.9.1", ["10.9.9.1"]), ("lo down", "10.9.9.1,::1", ["10.9.9.1"]),
 ]
 FATAL = [
     ("both", "10.9.9.7"), ("both", "10.9.9.1,10.9.9.7"), ("no ipv6", "fd99::1"),
     ("no ipv6", "10.9.9.1,fd99::1"), ("no ipv4", "10.9.9.1"),
 ]
-FATAL_OURS = [("no ipv6", "::1"), ("no ipv4", "127.0.0.1"), ("lo down", "127.0.0.1"),
-              ("lo down", "10.9.9.1,::1")]
+# Each of these ends a host's own loopback lists: it is left out, and nothing is left.
+NOTHING_LEFT = [("lo down", "127.0.0.1"), ("lo down", "127.0.0.1,::1")]
 
 
 @pytest.mark.needs("network namespaces")
@@ -156,9 +171,45 @@ def test_a_named_address_that_cannot_be_bound_is_fatal(binary, hosts, where, tex
 
 
 @pytest.mark.needs("network namespaces")
-@pytest.mark.parametrize("where, text", FATAL_OURS)
-def test_a_named_loopback_that_cannot_be_bound_is_fatal(ours, hosts, where, text):
-    fatal(ours, hosts[where], text)
+@pytest.mark.parametrize("how", ["option", "environment"])
+@pytest.mark.parametrize("where, text, expected", LOOPBACKS)
+def test_no_loopback_is_fatal_where_its_family_is_missing(ours, hosts, where, text, expected, how):
+    words = {"option": text} if how == "option" else {"env": {"ERL_EPMD_ADDRESS": text}}
+    assert bound(ours, **words, namespace=hosts[where], reachable=where != "lo down",
+                 expected=expected) == expected
+
+
+@pytest.mark.needs("network namespaces")
+@pytest.mark.parametrize("where, text", NOTHING_LEFT)
+def test_nothing_left_to_listen_on_is_fatal(ours, hosts, where, text):
+    end, code, words = bound(ours, text, namespace=hosts[where])
+    assert (end, code) == (ENDED, 1)
+    for address in text.split(","):
+        assert f"cannot listen on {address} port" in words
+    assert words.endswith("there is no address to listen on\n")
+
+
+@pytest.mark.parametrize("text, expected", [
+    (None, [ANY4]), ("127.0.0.1,::1", [LO4]), ("::1", [LO4]), ("127.0.0.2", [LO4, "127.0.0.2"])])
+def test_a_kernel_without_ipv6(ours, text, expected):
+    """Where it is there but off, only bind(2) fails; here socket(2) does."""
+    assert bound(ours, text, wrapper=without_family(socket.AF_INET6)) == expected
+
+
+def test_a_wildcard_of_a_family_that_the_kernel_lacks_is_fatal(ours):
+    end, code, words = bound(ours, "0.0.0.0,::", wrapper=without_family(socket.AF_INET6))
+    assert (end, code) == (ENDED, 1) and "cannot listen on :: port" in words
+
+
+@pytest.mark.needs("network namespaces")
+@pytest.mark.parametrize("text", [None, "127.0.0.1", "127.0.0.1,::1"])
+def test_a_port_that_is_not_permitted_is_fatal(binary, hosts, text):
+    """The host has the family: nothing may be left out for that."""
+    options = [] if text is None else ["-address", text]
+    with hosts["both"].entered():
+        result = run_epmd("setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all", binary,
+                          "-port", "80", *options)
+    assert result.returncode == 1 and "ermission denied" in result.stderr
 
 
 @pytest.mark.needs("network namespaces")

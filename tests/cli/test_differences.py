@@ -25,8 +25,7 @@ def case(name, *arguments):
 
 @pytest.mark.parametrize("name", CLI)
 def test_stock_and_ours_differ_as_intended(binary, name):
-    kind = Daemon(binary).kind
-    assert CASES[name](binary) == CLI[name].of(kind)
+    assert CASES[name](binary) == CLI[name].of(binary)
 
 
 def verdict(result):

@@ -52,13 +52,14 @@ static void loopback_is_added(void **state)
     assert_plan("127.0.0.2", "127.0.0.2! 127.0.0.1 ::1");
 }
 
-static void named_loopback_is_required(void **state)
+static void named_loopback_is_not_required(void **state)
 {
     (void)state;
-    assert_plan("127.0.0.1", "127.0.0.1! ::1");
-    assert_plan("::1", "::1! 127.0.0.1");
-    assert_plan("::1 127.0.0.1", "::1! 127.0.0.1!");
-    assert_plan("::ffff:127.0.0.1", "127.0.0.1! ::1");
+    assert_plan("127.0.0.1", "127.0.0.1 ::1");
+    assert_plan("::1", "::1 127.0.0.1");
+    assert_plan("::1 127.0.0.1", "::1 127.0.0.1");
+    assert_plan("::ffff:127.0.0.1", "127.0.0.1 ::1");
+    assert_plan("::1 192.0.2.1", "::1 192.0.2.1! 127.0.0.1");
 }
 
 static void wildcard_covers_its_family(void **state)
@@ -94,8 +95,10 @@ static void longest_list_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_named_is_everything), cmocka_unit_test(loopback_is_added),
-        cmocka_unit_test(named_loopback_is_required),  cmocka_unit_test(wildcard_covers_its_family),
+        cmocka_unit_test(nothing_named_is_everything),
+        cmocka_unit_test(loopback_is_added),
+        cmocka_unit_test(named_loopback_is_not_required),
+        cmocka_unit_test(wildcard_covers_its_family),
         cmocka_unit_test(longest_list_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

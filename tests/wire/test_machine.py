@@ -200,7 +200,7 @@ class History(RuleBasedStateMachine):
         if heard[:2] in (b"v\0", b"y\0") and link.request[2:3] == b"x":
             assert len(heard) == (6 if heard[:1] == b"v" else 4)
             return "registered", ended
-        if heard == WIRE["STOP of an unknown name"].of(self.servers[kind].kind):
+        if heard == WIRE["STOP of an unknown name"].of(self.servers[kind].binary):
             return b"NOEXIST", ended
         return mask(heard, self.servers[kind]), ended
 

@@ -60,7 +60,7 @@ def test_the_oldest_departed_names_are_forgotten_first(binary, options, size):
         for name in names:
             leave(server, Node(server, name, port=1))
         lines = [descriptor(line)[1] for line in dump_lines(server)]
-        extra = WIRE["departed names beyond the memory's size"].of(server.kind)
+        extra = WIRE["departed names beyond the memory's size"].of(binary)
         assert lines == [b"old/unused name <%s>, port = 1, fd = # \n" % name
                          for name in names[-size - extra:]]
 
