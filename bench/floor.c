@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor: `floor PORT` answers every request with the bytes it was given on
- * standard input, and closes.  It is the least that any server on epoll can do
- * (accept, recv, send, close), so what a real one takes beyond it is its own.
+ * standard input, and closes.  It is the least that any server on epoll can do: the
+ * kernel hands it connections whose request is there (TCP_DEFER_ACCEPT), so that
+ * accept, recv, send and close are all that a request takes, and what a real server
+ * takes beyond that is its own.
  */
 #include <err.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -21,11 +24,12 @@ static size_t sent[DESCRIPTORS_MAX];
 
 static int listen_on(uint16_t port)
 {
-    const int again = 1;
+    const int again = 1, silence_s = 1;
     const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &again, sizeof again);
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silence_s, sizeof silence_s);
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
         listen(fd, SOMAXCONN) != 0) {
         err(1, "port %u", port);
@@ -41,7 +45,8 @@ static void watch(int epoll, int operation, int fd, uint32_t events)
     }
 }
 
-static void answer(int epoll, int fd)
+/* What is left of the reply waits until the peer takes more. */
+static void answer(int epoll, int operation, int fd)
 {
     const ssize_t took = send(fd, reply + sent[fd], reply_length - sent[fd], MSG_NOSIGNAL);
 
@@ -53,17 +58,21 @@ static void answer(int epoll, int fd)
     if (sent[fd] == reply_length) {
         close(fd);
     } else {
-        watch(epoll, EPOLL_CTL_MOD, fd, EPOLLOUT);
+        watch(epoll, operation, fd, EPOLLOUT);
     }
 }
 
-static void serve(int epoll, int fd)
+/* `operation` is what has to be done to epoll's set for it to tell of `fd` again. */
+static void serve(int epoll, int operation, int fd)
 {
     uint8_t request[REQUEST_MAX];
 
-    if (sent[fd] > 0 || recv(fd, request, sizeof request, 0) > 0) {
-        answer(epoll, fd);
-    } else if (errno != EAGAIN) {
+    const ssize_t got = sent[fd] > 0 ? 1 : recv(fd, request, sizeof request, 0);
+    if (got > 0) {
+        answer(epoll, operation, fd);
+    } else if (got < 0 && errno == EAGAIN) {
+        watch(epoll, operation, fd, EPOLLIN);
+    } else {
         close(fd);
     }
 }
@@ -78,7 +87,7 @@ static void admit(int epoll, int listener)
         errx(1, "more than %d descriptors", DESCRIPTORS_MAX);
     }
     sent[fd] = 0;
-    watch(epoll, EPOLL_CTL_ADD, fd, EPOLLIN);
+    serve(epoll, EPOLL_CTL_ADD, fd);
 }
 
 int main(int argc, char **argv)
@@ -102,7 +111,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener) {
                 admit(epoll, listener);
             } else {
-                serve(epoll, events[i].data.fd);
+                serve(epoll, EPOLL_CTL_MOD, events[i].data.fd);
             }
         }
     }

@@ -160,8 +160,8 @@ class Bench:
                 held = nodes
                 for in_flight in self.options.in_flight:
                     row = Row(f"lookup, {what}", f"{count(nodes)}, {in_flight} in flight",
-                              "us CPU", "<= 1.15 x floor, <= stock", at=(nodes, in_flight),
-                              limits={"floor": 1.15, "stock": SAME})
+                              "us CPU", "<= 1.10 x floor, <= stock", at=(nodes, in_flight),
+                              limits={"floor": 1.10, "stock": SAME})
                     yield self.rounds(row, [*epmds, floor], what, in_flight, len(reply))
 
     def known(self):
