@@ -16,6 +16,7 @@ import time
 from types import SimpleNamespace
 
 import contestants
+import hardship
 import life
 import report
 from rows import Bench, Failed, Row
@@ -35,6 +36,7 @@ ROWS = {
     "known": Bench.known, "unknown": Bench.unknown, "growth": Bench.growth,
     "register": Bench.register, "cycle": Bench.cycle, "names": Bench.names,
     "burst": Bench.burst, "memory": Bench.memory, "idle": life.idle, "commands": life.commands,
+    "restart": hardship.restart_memory, "listings": hardship.under_listings,
 }
 
 
