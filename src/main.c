@@ -24,6 +24,7 @@
 #include "system/log.h"
 #include "system/name_service.h"
 #include "system/notify.h"
+#include "system/processes.h"
 
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
 static int end_beside(const struct endpoint *in_use)
@@ -42,12 +43,42 @@ static int end_beside(const struct endpoint *in_use)
     return EXIT_FAILURE;
 }
 
-/* A start of the daemon: of its worker, of its keeper, or of the one process that it is. */
+/* What this process is to be. */
+enum role {
+    ROLE_SINGLE, /* the one process of a daemon without a keeper */
+    ROLE_KEEPER,
+    ROLE_SUCCESSOR, /* a keeper that has become this program */
+    ROLE_WORKER,
+    ROLE_ORPHAN, /* a worker whose keeper has ended before it got here */
+};
+
 struct start {
     const struct options *options;
+    enum role role;
     struct lockdown lockdown;
     int ready; /* for detach_finish(), or -1 */
 };
+
+static enum role find_role(const struct options *options)
+{
+    if (keeper_is_successor()) {
+        return ROLE_SUCCESSOR;
+    }
+    if (notify_has_keeper()) {
+        return ROLE_WORKER;
+    }
+    if (notify_lost_keeper()) {
+        return ROLE_ORPHAN;
+    }
+    return options->keeper ? ROLE_KEEPER : ROLE_SINGLE;
+}
+
+/* Whether other processes of this daemon came before this one, and have said what is to be
+ * said, detached, and found the user. */
+static bool is_later(const struct start *start)
+{
+    return start->role == ROLE_WORKER || start->role == ROLE_SUCCESSOR;
+}
 
 /* Lets go of root, and of the terminal, which needs to open a file. */
 static int start_let_go(const struct start *start)
@@ -59,17 +90,29 @@ static int start_let_go(const struct start *start)
     status = start->options->detach ? detach_from_terminal() : 0;
     if (status < 0) {
         log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
+        return status;
     }
-    return status;
+    return start->role == ROLE_WORKER ? keeper_bind_worker() : 0; /* anew: see there */
 }
 
 static int start_finish(const struct start *start)
 {
     int status = start->ready < 0 ? 0 : detach_finish(start->ready);
     if (status < 0) {
-        log_line(LOG_ERR, "whoever started this is gone: %s", strerror(-status));
+        log_line(LOG_ERR, "the process that started this has ended: %s", strerror(-status));
     }
     return status;
+}
+
+/* Locks this process up, and only then says that it serves: a sandbox that does not suit
+ * the C library ends a worker before it counts as one. Peers who connect meanwhile wait. */
+static int start_serving(const struct start *start, struct server *server)
+{
+    if (start->role == ROLE_WORKER) {
+        keeper_release_worker(); /* which the sandbox forbids */
+    }
+    lockdown_enter_worker(&start->lockdown);
+    return server_announce(server);
 }
 
 /* Serves in this process. */
@@ -89,9 +132,9 @@ static int serve(const struct start *start)
         status = start_finish(start);
     }
     if (status == 0) {
-        server_announce(&server);
-        /* Who connects now waits for a moment; nobody is served before. */
-        lockdown_enter_worker(&start->lockdown);
+        status = start_serving(start, &server);
+    }
+    if (status == 0) {
         status = server_run(&server);
     }
     server_deinit(&server);
@@ -111,8 +154,9 @@ static void tell_no_log(enum log_target target, enum log_target instead, int sta
 }
 
 /* Starts to log where that was asked for, or where it suits. */
-static void start_log(const struct options *options, bool is_worker)
+static void start_log(const struct start *start)
 {
+    const struct options *options = start->options;
     bool suits_syslog = options->detach && options->log_target == LOG_TARGET_DEFAULT;
     enum log_target target = suits_syslog ? LOG_TARGET_SYSLOG : options->log_target;
     int status = log_open(target);
@@ -121,7 +165,7 @@ static void start_log(const struct options *options, bool is_worker)
     }
     bool to_syslog = options->detach || target == LOG_TARGET_SYSLOG;
     enum log_target instead = to_syslog ? LOG_TARGET_SYSLOG : LOG_TARGET_STDERR;
-    if (!is_worker) { /* whose keeper has told */
+    if (!is_later(start)) {
         tell_no_log(target, instead, status);
     }
     log_open(instead);
@@ -147,8 +191,9 @@ static int keeper_on_ready(void *argument)
 static int serve_as_worker(void *argument)
 {
     struct start start = *(const struct start *)argument;
-    start.ready = -1; /* it is the keeper who tells */
-    start_log(start.options, true);
+    start.role = ROLE_WORKER;
+    start.ready = -1; /* the keeper tells the process that was started */
+    start_log(&start);
     return serve(&start);
 }
 
@@ -159,22 +204,22 @@ static int keep(struct start *start, char *const argv[])
                                          .on_ready = keeper_on_ready,
                                          .serve = serve_as_worker,
                                          .argument = start};
+    if (start->role == ROLE_SUCCESSOR) {
+        lockdown_enter_keeper(&start->lockdown);
+    }
     int status = keeper_run(&config);
-    if (status == -ENOSYS) {
-        log_line(LOG_WARNING, "this system has no keeper: registrations end with the process");
-        return serve(start);
+    if (status >= 0) {
+        return status;
     }
-    if (status < 0) {
-        log_line(LOG_ERR, "the keeper cannot run: %s", strerror(-status));
-        return EXIT_FAILURE;
-    }
-    return status;
+    log_line(LOG_WARNING, "there can be no keeper here: %s; registrations end with this process",
+             strerror(-status));
+    start->role = ROLE_SINGLE;
+    return serve(start);
 }
 
 /* Leaves the process that was started behind, to wait. */
 static int start_detach(struct start *start)
 {
-    closefrom(STDERR_FILENO + 1);
     int status = detach_start(&start->ready);
     if (status < 0) {
         log_line(LOG_ERR, "cannot become a daemon: %s", strerror(-status));
@@ -182,21 +227,47 @@ static int start_detach(struct start *start)
     return status;
 }
 
-static int run_daemon(const struct options *options, char *const argv[])
+/* Closes what the process that started this one has left open by mistake: a file of its own,
+ * or a lock, would stay open for as long as the daemon lives. */
+static void start_descriptors(const struct start *start)
 {
-    struct start start = {.options = options, .ready = -1};
-    bool is_worker = notify_has_keeper();
-    log_set_level(options->log_level);
+    if (start->role != ROLE_SUCCESSOR) { /* which holds what it held before */
+        descriptors_close_from(NOTIFY_LISTEN_FDS_START + notify_listen_fds());
+    }
     int status = descriptors_fill_standard();
     if (status < 0) {
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
     }
-    if (lockdown_init(&start.lockdown, options, is_worker) < 0 ||
-        (options->detach && !is_worker && start_detach(&start) < 0)) {
+}
+
+/* What survives a process is found again by its sockets' numbers. */
+static void tell_what_is_not_kept(const struct start *start)
+{
+    bool keeps = start->role == ROLE_KEEPER || start->options->systemd;
+    if (keeps && !descriptors_have_ids()) {
+        log_line(LOG_WARNING, "this system does not number its sockets (SO_COOKIE): registrations "
+                              "end with the process, -keeper or -systemd keep none");
+    }
+}
+
+static int run_daemon(const struct options *options, char *const argv[])
+{
+    struct start start = {.options = options, .role = find_role(options), .ready = -1};
+    log_set_level(options->log_level);
+    start_descriptors(&start);
+    if (start.role == ROLE_ORPHAN || (start.role == ROLE_WORKER && keeper_bind_worker() < 0)) {
+        return EXIT_FAILURE; /* no registration depends on it yet */
+    }
+    if (is_later(&start)) {
+        processes_name_own(argv[0]);
+    }
+    if (lockdown_init(&start.lockdown, options, is_later(&start)) < 0 ||
+        (options->detach && !is_later(&start) && start_detach(&start) < 0)) {
         return EXIT_FAILURE;
     }
-    start_log(options, is_worker);
-    bool keeps = options->keeper && !is_worker;
+    start_log(&start);
+    tell_what_is_not_kept(&start);
+    bool keeps = start.role == ROLE_KEEPER || start.role == ROLE_SUCCESSOR;
     return keeps ? keep(&start, argv) : serve(&start);
 }
 

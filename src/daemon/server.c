@@ -185,11 +185,11 @@ void server_deinit(struct server *server)
     }
 }
 
-void server_announce(struct server *server)
+int server_announce(struct server *server)
 {
     acceptor_announce(&server->acceptor);
     metrics_announce(&server->metrics);
-    store_announce(&server->store);
+    return store_announce(&server->store);
 }
 
 int server_run(struct server *server)

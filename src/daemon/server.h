@@ -43,8 +43,9 @@ int server_init(struct server *server, const struct options *options, struct end
 /* Closes everything. */
 void server_deinit(struct server *server);
 
-/* Tells in the log where the server listens, and the watcher that it does. */
-void server_announce(struct server *server);
+/* Tells in the log where the server listens, and the watcher that it does. Returns 0; or a
+ * negative errno where the keeper ended before: then the process is to end as well. */
+int server_announce(struct server *server);
 
 /* Serves until something calls server_stop(), or a reload. Returns the exit status of the
  * process: KEEPER_EXIT_RELOAD where a successor is to take over; or a negative errno. */

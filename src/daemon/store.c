@@ -280,13 +280,16 @@ void store_begin(struct store *store, size_t n_restored)
     }
 }
 
-void store_announce(struct store *store)
+int store_announce(struct store *store)
 {
     uint64_t us = notify_watchdog_us() / 3;
     if (store->channel < 0) {
-        return;
+        return 0;
     }
-    store_flush_announcement(store);
+    int status = store_flush_announcement(store);
+    if (store->keeper && store->channel < 0) {
+        return status;
+    }
     if (store->channel >= 0 && store_waits(store)) {
         event_add(&store->flush, &flush_interval);
     }
@@ -295,6 +298,7 @@ void store_announce(struct store *store)
                                    .tv_usec = (suseconds_t)(us % 1000000)};
         event_add(&store->watchdog, &interval);
     }
+    return 0;
 }
 
 void store_add_listener(struct store *store, int fd)

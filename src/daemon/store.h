@@ -46,8 +46,9 @@ void store_open(struct store *store, struct server *server, const struct inherit
 /* Writes the state as it is now, with `n_restored` registrations that the watcher has. */
 void store_begin(struct store *store, size_t n_restored);
 
-/* Tells the watcher that this process serves, and from now on that it is alive. */
-void store_announce(struct store *store);
+/* Tells the watcher that this process serves, and from now on that it is alive. Returns 0;
+ * or a negative errno where that is a keeper, and it has gone. */
+int store_announce(struct store *store);
 
 /* Keeps a listening socket. */
 void store_add_listener(struct store *store, int fd);

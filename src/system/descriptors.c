@@ -2,19 +2,21 @@
 /* How many descriptors the process may have, and which ones it starts with. */
 #include "system/descriptors.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#ifdef __linux__
-#include <linux/tcp.h>
-#endif
-#include <netinet/in.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Where the limit is "unlimited": numbers are ints. */
 #define LIMIT_MAX ((rlim_t)INT32_MAX)
+
+/* Where nothing tells which descriptors are open: more than a shell leaves open. */
+#define GUESSED_MAX 65536
 
 size_t descriptors_raise_limit(void)
 {
@@ -42,27 +44,54 @@ int descriptors_fill_standard(void)
     return 0;
 }
 
-uint64_t descriptors_socket_id(int fd)
+/* Returns whether the system could do it at once. */
+static bool close_range_from(int first)
 {
-    uint64_t id = 0;
-#ifdef SO_COOKIE
-    socklen_t len = sizeof id;
-    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &id, &len) < 0) {
-        return 0;
-    }
+#ifdef SYS_close_range
+    return syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0;
+#else
+    (void)first;
+    return false;
 #endif
-    return id;
 }
 
-bool descriptors_socket_has_sent(int fd)
+/* Where the system lists them. Returns false where it does not. */
+static bool close_listed_from(int first)
 {
-#ifdef __linux__
-    struct tcp_info info = {.tcpi_bytes_sent = 1}; /* older kernels fill in less */
-    socklen_t len = sizeof info;
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_bytes_sent > 0 ||
-           info.tcpi_notsent_bytes > 0;
-#else
-    (void)fd;
+    DIR *list = opendir("/dev/fd");
+    const struct dirent *entry;
+    if (!list) {
+        return false;
+    }
+    while ((entry = readdir(list))) {
+        long fd = strtol(entry->d_name, NULL, 10);
+        if (fd >= first && fd != dirfd(list)) {
+            close((int)fd);
+        }
+    }
+    closedir(list);
     return true;
-#endif
+}
+
+/* close_range(2) is younger than the kernels that we run on, and closefrom(3) than the C
+ * libraries. */
+void descriptors_close_from(int first)
+{
+    if (close_range_from(first) || close_listed_from(first)) {
+        return;
+    }
+    for (int fd = first; fd < GUESSED_MAX; fd++) {
+        close(fd);
+    }
+}
+
+bool descriptors_have_ids(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    fd = fd < 0 ? socket(AF_INET6, SOCK_STREAM, 0) : fd;
+    bool have = fd >= 0 && descriptors_socket_id(fd) != 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return have;
 }

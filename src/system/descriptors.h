@@ -15,6 +15,12 @@ size_t descriptors_raise_limit(void);
  * connection ever gets their numbers. Returns 0 or a negative errno. */
 int descriptors_fill_standard(void);
 
+/* Closes every descriptor from `first` on. */
+void descriptors_close_from(int first);
+
+/* Whether sockets have numbers here (descriptors_socket_id()). */
+bool descriptors_have_ids(void);
+
 /* A number of a socket that stays the same in other processes, and that no other
  * socket gets while this system runs (SO_COOKIE). Returns 0 where there is none. */
 uint64_t descriptors_socket_id(int fd);

@@ -45,6 +45,13 @@ bool notify_has_keeper(void)
     return environment_number(NOTIFY_KEEPER_VARIABLE) == getppid();
 }
 
+/* A process that a worker has started inherits the keeper's number, but not LISTEN_PID. */
+bool notify_lost_keeper(void)
+{
+    return environment_number(NOTIFY_KEEPER_VARIABLE) > 0 && !notify_has_keeper() &&
+           environment_number("LISTEN_PID") == getpid();
+}
+
 bool notify_confirms(void)
 {
     return notify_has_keeper() && environment_number(NOTIFY_CONFIRMS_VARIABLE) == getppid();

@@ -73,6 +73,9 @@ int notify_listen_fds(void);
 /* Whether this process is the worker of a keeper, which is its parent. */
 bool notify_has_keeper(void);
 
+/* Whether it was to be one, but its keeper has ended meanwhile. */
+bool notify_lost_keeper(void);
+
 /* Whether that keeper answers numbered messages. */
 bool notify_confirms(void);
 

@@ -27,4 +27,8 @@ int processes_visit_sockets(void (*visit)(void *argument, pid_t pid, uint32_t in
 /* Finds out about one process what may be known; the rest is empty. */
 void processes_describe(pid_t pid, struct process *out);
 
+/* Names this process after the program's file in `argv0`, as ps(1) and pgrep(1) show it: before
+ * Linux 6.14 one that was executed by descriptor is named after the descriptor's number. */
+void processes_name_own(const char *argv0);
+
 #endif

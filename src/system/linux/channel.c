@@ -32,7 +32,7 @@ void channel_mute(const struct channel *channel)
     epoll_ctl(channel->epoll, EPOLL_CTL_DEL, channel->fd, NULL);
 }
 
-static bool channel_waits(const struct channel *channel)
+bool channel_is_busy(const struct channel *channel)
 {
     return channel->confirmed > 0 || channel->refuses;
 }
@@ -41,7 +41,7 @@ static bool channel_waits(const struct channel *channel)
 static void channel_watch(const struct channel *channel)
 {
     struct epoll_event event = {.events = (channel->refuses ? 0u : EPOLLIN) |
-                                          (channel_waits(channel) ? EPOLLOUT : 0u),
+                                          (channel_is_busy(channel) ? EPOLLOUT : 0u),
                                 .data.fd = channel->fd};
     epoll_ctl(channel->epoll, EPOLL_CTL_MOD, channel->fd, &event);
 }
@@ -80,7 +80,7 @@ static void channel_send_waiting(struct channel *channel)
 
 void channel_answer(struct channel *channel, uint64_t number, int error, const char *reason)
 {
-    bool waited = channel_waits(channel);
+    bool waited = channel_is_busy(channel);
     if (number == 0) {
         return;
     }
@@ -93,14 +93,14 @@ void channel_answer(struct channel *channel, uint64_t number, int error, const c
                  reason ? reason : "");
     }
     channel_send_waiting(channel);
-    if (waited || channel_waits(channel)) {
+    if (waited || channel_is_busy(channel)) {
         channel_watch(channel);
     }
 }
 
 void channel_flush(struct channel *channel)
 {
-    if (channel_waits(channel)) {
+    if (channel_is_busy(channel)) {
         channel_send_waiting(channel);
         channel_watch(channel);
     }

@@ -52,6 +52,9 @@ bool channel_receive(struct channel *channel, struct channel_message *message);
  * channel_receive(). */
 void channel_answer(struct channel *channel, uint64_t number, int error, const char *reason);
 
+/* Whether an answer waits to be sent. */
+bool channel_is_busy(const struct channel *channel);
+
 /* Sends what waits, as far as the worker takes it. */
 void channel_flush(struct channel *channel);
 

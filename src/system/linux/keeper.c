@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keeper, on Linux: epoll, signalfd, execveat. */
+/* The keeper, on Linux: epoll, signalfd. What it waits for, and what that leads to. */
 #include "system/keeper.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -19,213 +17,18 @@
 
 #include "system/clock.h"
 #include "system/descriptors.h"
-#include "system/linux/channel.h"
-#include "system/linux/hold.h"
-#include "system/linux/inbox.h"
-#include "system/linux/program.h"
+#include "system/linux/keeping.h"
+#include "system/linux/takeover.h"
 #include "system/linux/worker.h"
 
-#define WATCHDOG_MS 30000
-#define READY_WITHIN_MS 5000 /* of a worker that replaces another */
-#define END_WITHIN_MS 3000   /* of a worker that was asked to end */
-#define LATE_MS 1000         /* beyond this it was not the load that held us up */
-#define PAUSE_FIRST_MS 20
-#define PAUSE_MAX_MS 2000
-#define STEADY_AFTER_MS 10000 /* a worker that served so long did not die again and again */
+#define END_WITHIN_MS 3000 /* of a worker that was asked to end */
+#define LATE_MS 1000       /* beyond this it was not the load that held us up */
 
-enum keeper_state {
-    KEEPER_STARTING, /* the worker runs, but has not said that it serves */
-    KEEPER_SERVING,
-    KEEPER_PAUSING, /* no worker runs; the next one will */
-    KEEPER_ENDING,  /* the worker was asked to end, and so shall we */
-};
-
-struct keeper {
-    const struct keeper_config *config;
-    enum keeper_state state;
-    pid_t worker;
-    int epoll, signals;
-    struct channel channel; /* to the worker */
-    struct program program; /* what workers run */
-    struct hold hold;       /* what the worker must not lose */
-    bool was_ready;
-    bool reload_wanted;  /* by a signal that led to no new image yet */
-    int end_status;      /* what this process is to end with */
-    int64_t started_ms;  /* the worker */
-    int64_t deadline_ms; /* of the state; 0: none */
-    int64_t steady_ms;   /* when a program on trial has proved itself; 0: none is */
-    int pause_ms;
-};
-
-__attribute__((format(printf, 3, 4))) static void keeper_say(const struct keeper *keeper, int level,
-                                                             const char *format, ...)
-{
-    char text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    keeper->config->log(level, text);
-}
-
-/* ---- what the worker says ---- */
-
-static void keeper_become_ready(struct keeper *keeper)
-{
-    if (keeper->state != KEEPER_STARTING) {
-        return;
-    }
-    keeper->state = KEEPER_SERVING;
-    keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
-    keeper->steady_ms =
-        program_is_on_trial(&keeper->program) ? clock_now_ms() + STEADY_AFTER_MS : 0;
-    if (keeper->reload_wanted) {
-        kill(keeper->worker, SIGHUP);
-    }
-    if (!keeper->was_ready) {
-        keeper->was_ready = true;
-        if (keeper->config->on_ready(keeper->config->argument) != 0) {
-            kill(keeper->worker, SIGTERM);
-            keeper->state = KEEPER_ENDING;
-            keeper->end_status = EXIT_FAILURE;
-        }
-    }
-}
-
-/* Takes one message. Returns false where there is none. */
-static bool keeper_receive(struct keeper *keeper)
-{
-    struct inbox_news news;
-    if (!inbox_take(&keeper->channel, &keeper->hold, &keeper->program, &news)) {
-        return false;
-    }
-    if (news.keep_error < 0) {
-        keeper_say(keeper, LOG_ERR, "cannot keep %zu more descriptors: %s", news.n_brought,
-                   strerror(-news.keep_error));
-    }
-    if (news.ready) {
-        keeper_become_ready(keeper);
-    }
-    if (news.alive && keeper->state == KEEPER_SERVING) {
-        keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
-    }
-    return true;
-}
-
-/* ---- the worker's life ---- */
-
-static int keeper_start_worker(struct keeper *keeper)
-{
-    pid_t worker;
-    /* The first one is this program as it is in memory: that takes half the time. */
-    const struct worker_program program = {
-        .serve = keeper->was_ready ? NULL : keeper->config->serve,
-        .argument = keeper->config->argument,
-        .image = keeper->program.image,
-        .argv = keeper->config->argv,
-    };
-    int end = worker_start(&keeper->hold, &program, WATCHDOG_MS, &worker);
-    if (end < 0) {
-        return end;
-    }
-    int status = channel_open(&keeper->channel, keeper->epoll, end);
-    if (status < 0) {
-        kill(worker, SIGKILL); /* it could not be heard */
-        return status;
-    }
-    keeper->worker = worker;
-    keeper->state = KEEPER_STARTING;
-    keeper->started_ms = clock_now_ms();
-    keeper->deadline_ms = keeper->was_ready ? keeper->started_ms + READY_WITHIN_MS : 0;
-    return 0;
-}
-
-/* Describes how a process ended, for the log. */
-static const char *end_text(int status, char text[64])
-{
-    if (WIFSIGNALED(status)) {
-        snprintf(text, 64, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
-    } else {
-        snprintf(text, 64, "exit code %d", WEXITSTATUS(status));
-    }
-    return text;
-}
-
-/* Takes what is now on disk for the next worker, and keeps the old program at hand. */
-static void keeper_renew_program(struct keeper *keeper)
-{
-    keeper->reload_wanted = false;
-    int status = program_renew(&keeper->program);
-    if (status < 0) {
-        keeper_say(keeper, LOG_ERR, "cannot open %s: %s; going on with the old one",
-                   keeper->program.path, strerror(-status));
-    }
-}
-
-/* Gives up a new program that does not last. Returns false where there was none. */
-static bool keeper_fall_back(struct keeper *keeper)
-{
-    if (!program_fall_back(&keeper->program)) {
-        return false;
-    }
-    keeper_say(keeper, LOG_ERR, "the new %s does not work; going on with the old one",
-               keeper->program.path);
-    return true;
-}
-
-/* A worker that dies again and again is given more and more time in between. */
-static int keeper_next_pause(struct keeper *keeper)
-{
-    bool steady = clock_now_ms() - keeper->started_ms >= STEADY_AFTER_MS;
-    int pause_ms = steady ? 0 : keeper->pause_ms;
-    int longer_ms = pause_ms ? pause_ms * 2 : PAUSE_FIRST_MS;
-    keeper->pause_ms = longer_ms < PAUSE_MAX_MS ? longer_ms : PAUSE_MAX_MS;
-    return pause_ms;
-}
-
-static void keeper_plan_start(struct keeper *keeper, int pause_ms)
-{
-    keeper_say(keeper, LOG_INFO, "starting the worker again in %d ms", pause_ms);
-    keeper->state = KEEPER_PAUSING;
-    keeper->deadline_ms = clock_now_ms() + pause_ms;
-}
-
-/* Whether a signal ended it that was meant to, but came before there was a handler. */
-static bool was_asked_to_end(int status)
-{
-    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT);
-}
-
-/* Returns the exit status to end with, or -1 to go on. */
-static int keeper_on_worker_end(struct keeper *keeper, int status)
-{
-    channel_flush(&keeper->channel);
-    while (keeper_receive(keeper)) {
-        /* what it handed over before it ended counts */
-    }
-    channel_close(&keeper->channel);
-    keeper->worker = -1;
-    keeper->steady_ms = 0;
-    if (keeper->state == KEEPER_ENDING || was_asked_to_end(status)) {
-        return keeper->end_status;
-    }
-    if (!keeper->was_ready) {
-        return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
-    }
-    bool served = keeper->state == KEEPER_SERVING;
-    if (served && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
-        return EXIT_SUCCESS;
-    }
-    if (served && WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_RELOAD) {
-        keeper_renew_program(keeper);
-        keeper_plan_start(keeper, 0);
-        return -1;
-    }
-    char text[64];
-    keeper_say(keeper, LOG_ERR, "the worker ended: %s", end_text(status, text));
-    keeper_plan_start(keeper, keeper_fall_back(keeper) ? 0 : keeper_next_pause(keeper));
-    return -1;
-}
+/* A worker that starts is given up when it has used no processor time for so long, or more
+ * than that in all. Elapsed time alone would end one that gets little of a processor, and
+ * the one after it, for ever. */
+#define START_IDLE_MS 5000
+#define START_CPU_MS 5000
 
 /* Reaps whatever has ended: as process 1 of a container, orphans too. */
 static int keeper_reap(struct keeper *keeper)
@@ -245,6 +48,14 @@ static int keeper_reap(struct keeper *keeper)
  * has not been reaped, does not get it. */
 static void keeper_reload(struct keeper *keeper)
 {
+    int status = program_check(&keeper->program);
+    if (status < 0) {
+        keeper_say(keeper, LOG_ERR,
+                   "not reloading: %s: %s; put the new program there, or start it anew from "
+                   "where it is",
+                   keeper->program.path, strerror(-status));
+        return;
+    }
     keeper->reload_wanted = true;
     if (keeper->state == KEEPER_SERVING) {
         kill(keeper->worker, SIGHUP);
@@ -269,6 +80,7 @@ static int keeper_on_signals(struct keeper *keeper)
         } else {
             kill(keeper->worker, number);
             keeper->state = KEEPER_ENDING;
+            keeper->steady_ms = 0;
             keeper->deadline_ms = clock_now_ms() + END_WITHIN_MS;
         }
     }
@@ -283,9 +95,35 @@ static bool keeper_hears_worker(struct keeper *keeper, int64_t late_ms)
         /* a WATCHDOG=1 sets the next deadline */
     }
     if (keeper->deadline_ms == 0 && late_ms > LATE_MS) {
-        keeper->deadline_ms = clock_now_ms() + WATCHDOG_MS;
+        keeper->deadline_ms = clock_now_ms() + KEEPER_WATCHDOG_MS;
     }
     return keeper->deadline_ms != 0;
+}
+
+/* Whether a worker that starts may take longer. */
+static bool keeper_awaits_worker(struct keeper *keeper, int64_t late_ms)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t cpu_ms = worker_cpu_ms(keeper->worker);
+    if (cpu_ms > keeper->cpu_ms || late_ms > LATE_MS) {
+        keeper->cpu_ms = cpu_ms;
+        keeper->busy_ms = now_ms;
+    }
+    keeper->deadline_ms = now_ms + KEEPER_START_LOOK_MS;
+    return cpu_ms < START_CPU_MS && now_ms - keeper->busy_ms < START_IDLE_MS;
+}
+
+/* Whether the worker may go on, beyond the time that its state is given. */
+static bool keeper_trusts_worker(struct keeper *keeper, int64_t late_ms)
+{
+    switch (keeper->state) {
+    case KEEPER_STARTING:
+        return keeper_awaits_worker(keeper, late_ms);
+    case KEEPER_SERVING:
+        return keeper_hears_worker(keeper, late_ms);
+    default:
+        return false;
+    }
 }
 
 /* The time of the current state is over. */
@@ -294,28 +132,12 @@ static void keeper_on_deadline(struct keeper *keeper)
     int64_t late_ms = clock_now_ms() - keeper->deadline_ms;
     keeper->deadline_ms = 0;
     if (keeper->state == KEEPER_PAUSING) {
-        if (keeper->reload_wanted) {
-            keeper_renew_program(keeper);
-        }
-        int status = keeper_start_worker(keeper);
-        if (status < 0) {
-            keeper_say(keeper, LOG_ERR, "cannot start the worker: %s", strerror(-status));
-            keeper_plan_start(keeper, PAUSE_MAX_MS);
-        }
-        return;
+        keeper_end_pause(keeper);
+    } else if (!keeper_trusts_worker(keeper, late_ms)) {
+        keeper_say(keeper, LOG_ERR, "the worker hangs; killing it");
+        keeper->deadline_ms = 0;
+        kill(keeper->worker, SIGKILL);
     }
-    if (keeper->state == KEEPER_SERVING && keeper_hears_worker(keeper, late_ms)) {
-        return;
-    }
-    keeper_say(keeper, LOG_ERR, "the worker hangs; killing it");
-    kill(keeper->worker, SIGKILL);
-}
-
-/* The program on trial has served for long enough. */
-static void keeper_settle(struct keeper *keeper)
-{
-    keeper->steady_ms = 0;
-    program_settle(&keeper->program);
 }
 
 static bool is_over(int64_t deadline_ms)
@@ -370,7 +192,8 @@ static int keeper_loop(struct keeper *keeper)
         struct epoll_event events[64];
         int n = epoll_wait(keeper->epoll, events, 64, keeper_wait_ms(keeper));
         if (n < 0 && errno != EINTR) {
-            return -errno;
+            keeper_say(keeper, LOG_ERR, "cannot wait for events: %s", strerror(errno));
+            return EXIT_FAILURE;
         }
         for (int i = 0; i < n; i++) {
             int end = keeper_on_event(keeper, &events[i]);
@@ -389,48 +212,104 @@ static int keeper_loop(struct keeper *keeper)
 
 /* ---- setting up ---- */
 
+static void keeper_take_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGCHLD);
+    sigaddset(signals, SIGHUP);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, signals, NULL);
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would never come */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the log may leave */
+    signal(SIGXFSZ, SIG_IGN); /* and a log may be full */
+}
+
 static int keeper_open(struct keeper *keeper)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGCHLD, SIG_DFL);  /* ignored, it would never come */
-    signal(SIGPIPE, SIG_IGN);  /* whoever reads the log may leave */
-    signal(SIGXFSZ, SIG_IGN);  /* and a log may be full */
+    keeper_take_signals(&signals);
     descriptors_raise_limit(); /* as its workers do: it holds what they hold */
-
-    char *path =
-        realpath((const char *)getauxval(AT_EXECFN), NULL); /* NOLINT(performance-no-int-to-ptr) */
-    int status = path ? program_open(&keeper->program, path) : -errno;
-    if (status < 0) {
-        return status;
-    }
     keeper->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    keeper->epoll = epoll_create1(EPOLL_CLOEXEC);
+    keeper->epoll = keeper->signals < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = keeper->signals};
-    if (keeper->signals < 0 || keeper->epoll < 0 ||
-        epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, keeper->signals, &event) < 0) {
+    if (keeper->epoll < 0 || epoll_ctl(keeper->epoll, EPOLL_CTL_ADD, keeper->signals, &event) < 0) {
         return -errno;
     }
     hold_init(&keeper->hold, keeper->epoll);
     return 0;
 }
 
+/* Starts with a worker of its own. */
+static int keeper_start(struct keeper *keeper)
+{
+    char *path =
+        realpath((const char *)getauxval(AT_EXECFN), NULL); /* NOLINT(performance-no-int-to-ptr) */
+    int status = path ? program_open(&keeper->program, path) : -errno;
+    return status < 0 ? status : keeper_start_worker(keeper);
+}
+
+/* Goes on with the worker of the keeper that this process was. */
+static int keeper_succeed(struct keeper *keeper)
+{
+    struct takeover takeover;
+    if (!takeover_read(&takeover) || !takeover.path) {
+        return -EINVAL;
+    }
+    program_adopt(&keeper->program, takeover.path, takeover.image);
+    int n_lost = takeover_restore(&takeover, &keeper->hold);
+    if (n_lost > 0) {
+        keeper_say(keeper, LOG_ERR, "%d descriptors were lost when this keeper was renewed",
+                   n_lost);
+    }
+    keeper->worker = takeover.worker;
+    keeper->was_ready = true;
+    keeper->state = KEEPER_SERVING;
+    keeper->started_ms = clock_now_ms();
+    keeper->deadline_ms = keeper->started_ms + KEEPER_WATCHDOG_MS;
+    keeper_say(keeper, LOG_INFO, "renewed: going on as the program at %s", takeover.path);
+    return channel_open(&keeper->channel, keeper->epoll, takeover.channel);
+}
+
+static void keeper_close(struct keeper *keeper)
+{
+    hold_deinit(&keeper->hold);
+    program_close(&keeper->program); /* descriptors go with the process */
+}
+
+/* Undoes keeper_open(), for a process that is to serve without a keeper. */
+static int keeper_give_up(struct keeper *keeper, const sigset_t *mask, int status)
+{
+    close(keeper->signals);
+    close(keeper->epoll);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    keeper_close(keeper);
+    return status;
+}
+
+bool keeper_is_successor(void)
+{
+    return takeover_is_here();
+}
+
 int keeper_run(const struct keeper_config *config)
 {
     struct keeper keeper = {.config = config, .worker = -1, .channel.fd = -1};
+    bool succeeds = takeover_is_here();
+    sigset_t mask;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
     int status = keeper_open(&keeper);
     if (status == 0) {
-        status = keeper_start_worker(&keeper);
+        status = succeeds ? keeper_succeed(&keeper) : keeper_start(&keeper);
     }
-    if (status == 0) {
-        status = keeper_loop(&keeper);
+    if (status < 0 && !succeeds) {
+        return keeper_give_up(&keeper, &mask, status);
     }
-    hold_deinit(&keeper.hold);
-    program_close(&keeper.program);
-    return status; /* descriptors go with the process */
+    if (status < 0) {
+        keeper_say(&keeper, LOG_ERR, "cannot go on as the new program: %s", strerror(-status));
+        return EXIT_FAILURE;
+    }
+    status = keeper_loop(&keeper);
+    keeper_close(&keeper);
+    return status;
 }

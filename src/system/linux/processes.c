@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "system/processes.h"
@@ -111,4 +112,10 @@ void processes_describe(pid_t pid, struct process *out)
         *mark = '\0';
         out->replaced = true;
     }
+}
+
+void processes_name_own(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+    (void)prctl(PR_SET_NAME, slash ? slash + 1 : argv0, 0, 0, 0);
 }

@@ -5,6 +5,7 @@
 #ifndef EPMD_SYSTEM_LINUX_WORKER_H
 #define EPMD_SYSTEM_LINUX_WORKER_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "system/linux/hold.h"
@@ -22,5 +23,8 @@ struct worker_program {
  * negative errno. */
 int worker_start(const struct hold *hold, const struct worker_program *program, int watchdog_ms,
                  pid_t *pid);
+
+/* The processor time that a worker has used, in milliseconds; 0 where that is unknown. */
+int64_t worker_cpu_ms(pid_t worker);
 
 #endif
