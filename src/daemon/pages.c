@@ -83,33 +83,37 @@ static int answer_text(struct answer *answer, int code, const char *text)
     return answer->bytes ? 0 : -ENOMEM;
 }
 
-static int answer_with(struct server *server, struct evhttp_request *request, const char *type,
-                       void (*write)(FILE *, const struct overview *), struct answer *answer)
+/* Returns 0, and a copy of what has been written, or -ENOMEM. */
+static int answer_document(struct answer *answer, const char *type, struct document *document)
 {
-    struct overview overview = look_around(server, request);
+    struct listing *listing = document_finish(document);
     *answer = (struct answer){.code = HTTP_OK, .type = type};
-    FILE *out = open_memstream(&answer->bytes, &answer->len);
-    if (!out) {
-        return -ENOMEM;
+    answer->bytes = listing ? malloc(listing->len) : NULL;
+    if (answer->bytes) {
+        answer->len = listing->len;
+        memcpy(answer->bytes, listing->bytes, listing->len);
     }
-    write(out, &overview);
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        free(answer->bytes);
-        return -ENOMEM;
-    }
-    return 0;
+    listing_unref(listing);
+    return answer->bytes ? 0 : -ENOMEM;
 }
 
 static int answer_page(struct server *server, struct evhttp_request *request, struct answer *answer)
 {
-    return answer_with(server, request, PAGE_CONTENT_TYPE, page_write, answer);
+    struct document document;
+    (void)server, (void)request;
+    document_init(&document, 0);
+    document_add(&document, page_html, page_html_len);
+    return answer_document(answer, PAGE_CONTENT_TYPE, &document);
 }
 
 static int answer_metrics(struct server *server, struct evhttp_request *request,
                           struct answer *answer)
 {
-    return answer_with(server, request, EXPOSITION_CONTENT_TYPE, exposition_write, answer);
+    struct overview overview = look_around(server, request);
+    struct document document;
+    document_init(&document, 0);
+    exposition_write(&document, &overview);
+    return answer_document(answer, EXPOSITION_CONTENT_TYPE, &document);
 }
 
 static int answer_health(struct server *server, struct evhttp_request *request,
@@ -188,7 +192,10 @@ static void add_headers(struct evhttp_request *request, const struct answer *ans
     evhttp_add_header(headers, "Content-Type", answer->type);
     evhttp_add_header(headers, "Content-Length", len);
     evhttp_add_header(headers, "Cache-Control", "no-store");
-    evhttp_add_header(headers, "Content-Security-Policy", PAGE_SECURITY_POLICY);
+    bool is_page = strcmp(answer->type, PAGE_CONTENT_TYPE) == 0;
+    evhttp_add_header(headers, "Content-Security-Policy",
+                      is_page ? page_security_policy
+                              : "default-src 'none'; frame-ancestors 'none'");
     evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
     evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
     if (answer->code == HTTP_BADMETHOD) {

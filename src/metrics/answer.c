@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "metrics/exposition.h"
@@ -34,37 +33,18 @@ void answer_text(struct answer *answer, unsigned status, const char *text)
     document_add_text(&answer->body, text);
 }
 
-static void answer_with(struct answer *answer, const char *type,
-                        void (*write)(FILE *, const struct overview *),
-                        const struct overview *overview)
-{
-    char *bytes = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&bytes, &len);
-    answer->type = type;
-    if (!out) {
-        document_fail(&answer->body);
-        return;
-    }
-    write(out, overview);
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        document_fail(&answer->body);
-    } else {
-        document_add(&answer->body, bytes, len);
-    }
-    free(bytes);
-}
-
 static void answer_page(struct answer *answer, const struct overview *overview)
 {
-    answer->policy = PAGE_SECURITY_POLICY;
-    answer_with(answer, PAGE_CONTENT_TYPE, page_write, overview);
+    (void)overview;
+    answer->type = PAGE_CONTENT_TYPE;
+    answer->policy = page_security_policy;
+    document_add(&answer->body, page_html, page_html_len);
 }
 
 static void answer_metrics(struct answer *answer, const struct overview *overview)
 {
-    answer_with(answer, EXPOSITION_CONTENT_TYPE, exposition_write, overview);
+    answer->type = EXPOSITION_CONTENT_TYPE;
+    exposition_write(&answer->body, overview);
 }
 
 static void answer_health(struct answer *answer, const struct overview *overview)

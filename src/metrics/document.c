@@ -20,7 +20,7 @@ void document_init(struct document *document, size_t n_reserved)
     }
 }
 
-void document_fail(struct document *document)
+static void document_fail(struct document *document)
 {
     listing_unref(document->listing);
     document->listing = NULL;
@@ -74,5 +74,9 @@ struct listing *document_finish(struct document *document)
 {
     struct listing *listing = document->listing;
     *document = (struct document){.failed = true};
-    return listing;
+    if (!listing) {
+        return NULL;
+    }
+    struct listing *shrunk = realloc(listing, sizeof *listing + listing->len);
+    return shrunk ? shrunk : listing;
 }

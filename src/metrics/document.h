@@ -32,9 +32,6 @@ void document_add_text(struct document *document, const char *text);
 __attribute__((format(printf, 2, 3))) void document_format(struct document *document,
                                                            const char *format, ...);
 
-/* Drops all that has been written, and says at the end that memory ran out. */
-void document_fail(struct document *document);
-
 /* Returns what has been written, of which the caller owns one reference, or NULL without
  * memory. The document is then empty. */
 struct listing *document_finish(struct document *document);

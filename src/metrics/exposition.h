@@ -6,13 +6,12 @@
 #ifndef EPMD_METRICS_EXPOSITION_H
 #define EPMD_METRICS_EXPOSITION_H
 
-#include <stdio.h>
-
+#include "metrics/document.h"
 #include "metrics/overview.h"
 
 #define EXPOSITION_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Writes all metrics. Whether they could be written, ferror(3) tells. */
-void exposition_write(FILE *out, const struct overview *overview);
+/* Writes all metrics; of nodes, the oldest first. */
+void exposition_write(struct document *out, const struct overview *overview);
 
 #endif

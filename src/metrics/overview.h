@@ -3,7 +3,7 @@
  * What an operator is shown of an epmd: all facts of one moment.
  *
  * Peers choose how many nodes there are and how long their names, so only as many are
- * shown as a reply may hold: the newest.
+ * shown as a reply may hold: the oldest, which no number of later ones hides.
  */
 #ifndef EPMD_METRICS_OVERVIEW_H
 #define EPMD_METRICS_OVERVIEW_H
@@ -22,7 +22,7 @@
 
 struct overview {
     const char *host; /* as it calls itself */
-    bool shows_names; /* else nodes are counted only */
+    bool shows_names; /* the peer may list them, and -metrics_no_names is not given */
     bool is_draining; /* a successor is about to take over */
     const struct inventory_daemon *daemon;
     const struct registry *registry;
@@ -33,7 +33,11 @@ struct overview {
     int64_t cpu_us;   /* used by the process */
 };
 
-/* How many of the live nodes, from the newest on, are shown. */
+/* The node that registered first, NULL where there is none. From there on, `prev` is the next
+ * younger one, for as many as are shown. */
+const struct registry_node *overview_oldest(const struct overview *overview);
+
+/* How many of the live nodes, from the oldest on, are shown. */
 size_t overview_count_shown(const struct overview *overview);
 
 #endif

@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An overview as people read it: one page of HTML, for a screen of any size.
- *
- * It is whole by itself, runs no script, and loads itself again every few seconds.
- * Names appear as they do in the log, and escaped for HTML.
+ * The page for people, which the build makes of page.html, page.css and page.js (embed.py).
+ * It draws what /metrics tells.
  */
 #ifndef EPMD_METRICS_PAGE_H
 #define EPMD_METRICS_PAGE_H
 
-#include <stdio.h>
-
-#include "metrics/overview.h"
+#include <stddef.h>
+#include <stdint.h>
 
 #define PAGE_CONTENT_TYPE "text/html; charset=utf-8"
 
-/* What a browser may do with the page: apply its own style, and nothing else. */
-#define PAGE_SECURITY_POLICY                                                                      \
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action " \
-    "'none'; "                                                                                    \
-    "frame-ancestors 'none'"
+extern const uint8_t page_html[];
+extern const size_t page_html_len;
 
-/* Writes the page. Whether it could be written, ferror(3) tells. */
-void page_write(FILE *out, const struct overview *overview);
+/* What a browser may do with it: apply its style, run its script, which may ask epmd, and
+ * nothing else. */
+extern const char page_security_policy[];
 
 #endif

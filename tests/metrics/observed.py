@@ -8,7 +8,9 @@ from harness import Daemon, free_port, wait_for
 from restart.keeping import Kept
 from wire.protocol import connect, read_all, send
 
-SERIES = re.compile(r'^(\w+)(?:\{(\w+)="((?:[^"\\]|\\.)*)"\})? (\S+)$')
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+ANY_LABEL = r'\w+="(?:[^"\\]|\\.)*"'
+SERIES = re.compile(rf"^(\w+)(?:\{{({ANY_LABEL}(?:,{ANY_LABEL})*)\}})? (\S+)$")
 UNESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
@@ -24,15 +26,26 @@ def request(path, method="GET", fields=()):
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
-def series(text):
-    """Each value of the text format, by name alone or by (name, label's value)."""
-    found = {}
+def unescape(label):
+    return re.sub(r"\\.", lambda pair: UNESCAPED[pair[0]], label)
+
+
+def lines(text):
+    """Each series of the text format, in order: name, labels, value."""
     for line in text.decode().split("\n"):
         if line and not line.startswith("#"):
-            name, label, escaped, value = SERIES.match(line).groups()
-            key = re.sub(r"\\.", lambda pair: UNESCAPED[pair[0]], escaped) if label else None
-            assert (name, key) not in found, line
-            found[name if label is None else (name, key)] = float(value)
+            name, labels, value = SERIES.match(line).groups()
+            labels = {key: unescape(escaped) for key, escaped in LABEL.findall(labels or "")}
+            yield name, labels, float(value)
+
+
+def series(text):
+    """Each value of the text format, by name alone or by (name, first label's value)."""
+    found = {}
+    for name, labels, value in lines(text):
+        key = (name, next(iter(labels.values()))) if labels else name
+        assert key not in found, key
+        found[key] = value
     return found
 
 

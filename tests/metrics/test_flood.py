@@ -93,11 +93,11 @@ def test_who_reads_nothing_falls_to_the_deadline(ours, hosts):
             for number in range(900):
                 held.enter_context(Node(daemon, b"%04d" % number + b"<" * 60))
             before = descriptors(daemon.pid)
-            whole = len(daemon.get("/").body)  # read to its end before the daemon closes it
+            whole = len(daemon.get("/metrics").body)  # read to its end before the daemon closes it
         with there.entered():
             slow = [held.enter_context(daemon.connect(receive_buffer=4096)) for _ in range(20)]
         for sock in slow:
-            send(sock, request("/"))
+            send(sock, request("/metrics"))
         wait_for(lambda: descriptors(daemon.pid) == before + CONNECTIONS_MAX - 1,
                  what="all of them being served")
         with here.entered():

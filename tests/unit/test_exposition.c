@@ -3,6 +3,7 @@
 #include "metrics/exposition.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guarded.h"
@@ -36,11 +37,6 @@ static struct registry_node *add(const char *name)
     return node;
 }
 
-static const char *expose(const struct overview *overview)
-{
-    return text_of(exposition_write, overview);
-}
-
 /* Needs `line` as a whole line. */
 static void assert_line(const char *text, const char *line)
 {
@@ -70,13 +66,16 @@ static void facts_are_values(void **state)
     counters->expired = 10;
     counters->gave_way = 11;
     registry_remove(&world.context.registry, add("departed"));
-    add("live");
+    add("live")->peer.address = address_from_ipv4((const uint8_t[4]){10, 1, 2, 3});
     static const char *const lines[] = {
         "epmd_build_info{version=\"1.2.3\"} 1",
+        "epmd_host_info{host=\"host.example\",port=\"4369\"} 1",
         "epmd_nodes 1",
         "epmd_nodes_max 1001",
         "epmd_nodes_unlisted 0",
         "epmd_departed_names 1",
+        "epmd_node_info{name=\"live\",type=\"normal\",lowest_version=\"5\",highest_version=\"6\","
+        "peer=\"10.1.2.3\"} 1",
         "epmd_node_port{name=\"live\"} 4000",
         "epmd_node_registered_timestamp_seconds{name=\"live\"} 1060",
         "epmd_requests_total{request=\"PORT_PLEASE2_REQ\"} 18446744073709551615",
@@ -98,7 +97,7 @@ static void facts_are_values(void **state)
         "process_start_time_seconds 1000.000000",
         "process_cpu_seconds_total 1.234567",
     };
-    const char *text = expose(&overview);
+    const char *text = text_of(&overview);
     for (size_t i = 0; i < LENGTH(lines); i++) {
         assert_line(text, lines[i]);
     }
@@ -108,7 +107,7 @@ static void every_refusal_has_a_series_of_its_own(void **state)
 {
     (void)state;
     struct overview overview = text_overview(&world);
-    const char *text = expose(&overview);
+    const char *text = text_of(&overview);
     for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
         char line[128];
         snprintf(line, sizeof line, "epmd_refusals_total{reason=\"%s\"} 0",
@@ -141,22 +140,71 @@ static void names_are_escaped(void **state)
         const uint8_t *own = node->info.name;
         node->info.name = guarded_copy(own, node->info.name_len);
         snprintf(line, sizeof line, "epmd_node_port{name=\"%s\"} 4000", cases[i].label);
-        assert_line(expose(&overview), line);
+        assert_line(text_of(&overview), line);
         node->info.name = own;
         registry_remove(&world.context.registry, node);
     }
 }
 
-static void who_may_not_list_names_sees_none(void **state)
+static void names_may_be_left_out(void **state)
 {
     (void)state;
     struct overview overview = text_overview(&world);
     overview.shows_names = false;
     add("secret");
-    const char *text = expose(&overview);
+    const char *text = text_of(&overview);
     assert_null(strstr(text, "secret"));
     assert_line(text, "epmd_nodes 1");
     assert_line(text, "epmd_nodes_unlisted 1");
+}
+
+static void types_have_names_or_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t type;
+        const char *label;
+    } cases[] = {{77, "normal"}, {72, "hidden"}, {0, "0"}, {104, "104"}, {255, "255"}};
+    struct overview overview = text_overview(&world);
+    struct registry_node *node = add("a");
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char part[64];
+        node->info.type = cases[i].type;
+        snprintf(part, sizeof part, "epmd_node_info{name=\"a\",type=\"%s\",", cases[i].label);
+        assert_non_null(strstr(text_of(&overview), part));
+    }
+}
+
+static void the_hosts_name_is_escaped(void **state)
+{
+    (void)state;
+    struct overview overview = text_overview(&world);
+    overview.host = "a\"} 1\nb\\";
+    assert_line(text_of(&overview), "epmd_host_info{host=\"a\\\"} 1\\nb\\\\\",port=\"4369\"} 1");
+}
+
+/* The second registers first again, and is then the youngest. */
+static void the_oldest_is_first(void **state)
+{
+    (void)state;
+    static const char *const families[] = {"\nepmd_node_info{name=", "\nepmd_node_port{name=",
+                                           "\nepmd_node_registered_timestamp_seconds{name="};
+    struct overview overview = text_overview(&world);
+    add("one");
+    struct registry_node *two = add("two");
+    add("three");
+    registry_remove(&world.context.registry, two);
+    add("two");
+    const char *text = text_of(&overview);
+    for (size_t i = 0; i < LENGTH(families); i++) {
+        static const char *const names[] = {"\"one\"", "\"three\"", "\"two\""};
+        for (size_t k = 0; k < LENGTH(names); k++) {
+            text = strstr(text, families[i]);
+            assert_non_null(text);
+            text += strlen(families[i]);
+            assert_memory_equal(text, names[k], strlen(names[k]));
+        }
+    }
 }
 
 static void only_so_many_nodes_are_listed(void **state)
@@ -168,13 +216,15 @@ static void only_so_many_nodes_are_listed(void **state)
         snprintf(name, sizeof name, "n%d", i);
         add(name);
     }
-    const char *text = expose(&overview);
+    const char *text = text_of(&overview);
     assert_int_equal(text_count(text, "\nepmd_node_port{"), OVERVIEW_NODES_MAX);
     assert_int_equal(text_count(text, "\nepmd_node_registered_timestamp_seconds{"),
                      OVERVIEW_NODES_MAX);
     assert_line(text, "epmd_nodes_unlisted 1");
-    assert_null(strstr(text, "\"n0\""));
-    assert_non_null(strstr(text, "\"n1\""));
+    assert_int_equal(text_count(text, "\nepmd_node_info{"), OVERVIEW_NODES_MAX);
+    assert_non_null(strstr(text, "\"n0\""));
+    snprintf(name, sizeof name, "\"n%d\"", OVERVIEW_NODES_MAX);
+    assert_null(strstr(text, name));
 }
 
 static void only_so_many_bytes_of_names_are_listed(void **state)
@@ -190,7 +240,7 @@ static void only_so_many_bytes_of_names_are_listed(void **state)
         add(name);
     }
     assert_int_equal(overview_count_shown(&overview), fit);
-    assert_int_equal(text_count(expose(&overview), "\nepmd_node_port{"), fit);
+    assert_int_equal(text_count(text_of(&overview), "\nepmd_node_port{"), fit);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -201,7 +251,10 @@ int main(void)
         TEST(facts_are_values),
         TEST(every_refusal_has_a_series_of_its_own),
         TEST(names_are_escaped),
-        TEST(who_may_not_list_names_sees_none),
+        TEST(names_may_be_left_out),
+        TEST(types_have_names_or_numbers),
+        TEST(the_hosts_name_is_escaped),
+        TEST(the_oldest_is_first),
         TEST(only_so_many_nodes_are_listed),
         TEST(only_so_many_bytes_of_names_are_listed),
     };

@@ -3,13 +3,14 @@
  * Without memory: every allocation of every operation fails once. Nothing is lost,
  * nothing leaks, and the same operation succeeds afterwards.
  *
- * The linker sends the core's allocations here (--wrap).
+ * The linker sends the allocations of core and metrics here (--wrap).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/session.h"
+#include "metrics/scrape.h"
 #include "unit.h"
 #include "world.h"
 
@@ -255,6 +256,63 @@ static void listing_needs_no_second_block(void **state)
     }
 }
 
+static void look(void *argument, const struct endpoint *peer, bool local, struct overview *out)
+{
+    struct world *world = argument;
+    (void)peer, (void)local;
+    *out = (struct overview){.host = "host",
+                             .daemon = &world->context.self,
+                             .registry = &world->context.registry,
+                             .counters = &world->context.counters};
+}
+
+/* Sends a request in one part or in two, with the `n`th allocation failing. */
+static struct scrape_outcome scrape_failing(struct world *world, size_t first, size_t n)
+{
+    static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+    const struct scrape_context context = {.look = look, .argument = world};
+    const uint8_t *bytes = (const uint8_t *)request;
+    const struct endpoint peer = {.port = 1};
+    struct scrape scrape = {0};
+    struct scrape_outcome outcome = {.verdict = SCRAPE_WAIT};
+    n_until_failure = n;
+    if (first > 0) {
+        scrape_receive(&scrape, &context, &peer, false, bytes, first, &outcome);
+    }
+    if (outcome.verdict == SCRAPE_WAIT) {
+        scrape_receive(&scrape, &context, &peer, false, bytes + first, sizeof request - 1 - first,
+                       &outcome);
+    }
+    scrape_deinit(&scrape);
+    return outcome;
+}
+
+/* A request in pieces is held first; then a reply is begun, grows, and at last gives back what
+ * it did not need, which may fail unnoticed. */
+static void scrapes_survive(void **state)
+{
+    (void)state;
+    static const unsigned statuses[2][6] = {{200, 503, 503, 200, 200},
+                                            {200, 0, 503, 503, 200, 200}};
+    struct world world;
+    world_init(&world);
+    for (size_t first = 0; first <= 1; first++) {
+        for (size_t n = 0; n <= 4 + first; n++) {
+            struct scrape_outcome outcome = scrape_failing(&world, first, n);
+            unsigned status = statuses[first][n];
+            assert_int_equal(outcome.verdict, status ? SCRAPE_REPLY : SCRAPE_CLOSE);
+            assert_int_equal(outcome.status, status);
+            assert_true((outcome.listing != NULL) == (status == 200));
+            assert_true(status == 0 || memcmp(outcome.reply, "HTTP/1.1 ", 9) == 0);
+            assert_int_equal(n_until_failure, n > 3 + first);
+            n_until_failure = 0;
+            listing_unref(outcome.listing);
+            assert_int_equal(n_held, 0);
+        }
+    }
+    world_deinit(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +321,7 @@ int main(void)
         cmocka_unit_test(sessions_survive),
         cmocka_unit_test(takeover_survives),
         cmocka_unit_test(listing_needs_no_second_block),
+        cmocka_unit_test(scrapes_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

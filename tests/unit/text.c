@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written of an overview, as a string. */
+/* What Prometheus is told of an overview, as a string. */
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "metrics/exposition.h"
 
 #define STARTED_MS (WORLD_NOW_MS - 100000)
 
@@ -25,19 +27,19 @@ struct overview text_overview(struct world *world)
     };
 }
 
-const char *text_of(void (*write)(FILE *, const struct overview *), const struct overview *overview)
+const char *text_of(const struct overview *overview)
 {
     static char *text;
-    size_t len;
+    struct document document;
     free(text);
-    FILE *out = open_memstream(&text, &len);
-    if (!out) {
+    document_init(&document, 0);
+    exposition_write(&document, overview);
+    struct listing *listing = document_finish(&document);
+    text = listing ? strndup((const char *)listing->bytes, listing->len) : NULL;
+    if (!text || strlen(text) != listing->len) {
         abort();
     }
-    write(out, overview);
-    if (ferror(out) || fclose(out) != 0 || strlen(text) != len) {
-        abort();
-    }
+    listing_unref(listing);
     return text;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written of an overview, as a string. */
+/* What Prometheus is told of an overview, as a string. */
 #ifndef EPMD_TESTS_TEXT_H
 #define EPMD_TESTS_TEXT_H
 
 #include <stddef.h>
-#include <stdio.h>
 
 #include "metrics/overview.h"
 #include "world.h"
@@ -13,9 +12,8 @@
  * It started 100 s ago, at second 1000 since 1970. */
 struct overview text_overview(struct world *world);
 
-/* Returns what `write` writes, until the next call. */
-const char *text_of(void (*write)(FILE *, const struct overview *),
-                    const struct overview *overview);
+/* Returns all metrics, good until the next call. */
+const char *text_of(const struct overview *overview);
 
 /* How often `part` is in `text`. */
 size_t text_count(const char *text, const char *part);
