@@ -169,7 +169,7 @@ static void what_a_worker_needs_is_granted(void **state)
 {
     (void)state;
     if (!locked_is_possible()) {
-        skip();
+        unit_cannot("no system call filter can be made");
     }
     for (size_t i = 0; i < LENGTH(granted); i++) {
         int outside = locked_try_outside(granted[i].act);
@@ -190,7 +190,7 @@ static void a_broken_assertion_still_aborts(void **state)
 {
     (void)state;
     if (!locked_is_possible()) {
-        skip();
+        unit_cannot("no system call filter can be made");
     }
     assert_int_equal(locked_try_inside(end_by_abort), CHILD_SIGNAL + SIGABRT);
 }
