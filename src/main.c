@@ -271,16 +271,26 @@ static int run_daemon(const struct options *options, char *const argv[])
     return keeps ? keep(&start, argv) : serve(&start);
 }
 
+/* Says what is wrong with the options, last; to a person after the usage. */
+static int end_mistaken(int status, const char *error)
+{
+    if (status != OPTIONS_MISCONFIGURED) {
+        options_print_usage(stderr);
+        fputc('\n', stderr);
+    }
+    fprintf(stderr, "epmd: %s\n", error);
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char *argv[])
 {
     struct options options;
     char error[OPTIONS_ERROR_SIZE];
 
     name_service_confine();
-    if (options_read(argc, argv, &options, error) < 0) {
-        options_print_usage(stderr);
-        fprintf(stderr, "\nepmd: %s\n", error);
-        return EXIT_FAILURE;
+    int status = options_read(argc, argv, &options, error);
+    if (status != 0) {
+        return end_mistaken(status, error);
     }
     switch (options.command) {
     case COMMAND_SERVE:

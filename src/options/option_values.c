@@ -25,6 +25,11 @@ int value_fail(char *error, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(error, OPTIONS_ERROR_SIZE, format, arguments);
     va_end(arguments);
+    for (char *at = error; *at; at++) {
+        if ((unsigned char)*at < ' ' || *at == '\x7f') {
+            *at = '?'; /* it stays one line, and a terminal's */
+        }
+    }
     return -EINVAL;
 }
 

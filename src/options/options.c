@@ -86,8 +86,36 @@ static const char *find_value(const struct option *option, const char *next)
     return missing ? NULL : next;
 }
 
-static int read_arguments(int argc, char *const argv[], struct options *options, bool given[],
-                          char *error)
+/* What has to be known of the words before any of them is read. */
+struct occasion {
+    enum options_command command;
+    bool systemd; /* a unit has written them, and its log is where an error goes */
+};
+
+static struct occasion find_occasion(int argc, char *const argv[])
+{
+    struct occasion found = {.command = COMMAND_SERVE};
+    for (int i = 1; i < argc; i++) {
+        const struct option *option = option_find(argv[i]);
+        if (option) {
+            i += find_value(option, i + 1 < argc ? argv[i + 1] : NULL) != NULL;
+            found.command |= option->kind == OPTION_COMMAND ? option->commands : 0;
+            found.systemd |= option->offset == offsetof(struct options, systemd);
+        }
+    }
+    return found;
+}
+
+/* A command needs only the port and its own options: what the daemon's say, and whether that
+ * is right, does not concern it. */
+static bool concerns(const struct option *option, const struct occasion *occasion)
+{
+    return occasion->command == COMMAND_SERVE || option->kind == OPTION_PORT ||
+           option->commands != 0;
+}
+
+static int read_arguments(int argc, char *const argv[], const struct occasion *occasion,
+                          struct options *options, bool given[], char *error)
 {
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
@@ -100,7 +128,8 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
             return value_fail(error, "%s: its %s is missing", word, option->value);
         }
         i += value != NULL;
-        int status = set_option(option, word, value, options, error);
+        int status =
+            concerns(option, occasion) ? set_option(option, word, value, options, error) : 0;
         if (status < 0) {
             return status;
         }
@@ -109,26 +138,24 @@ static int read_arguments(int argc, char *const argv[], struct options *options,
     return 0;
 }
 
-/* A command needs only the port: what else is wrong there does not concern it. */
-static bool is_read(const struct option *option, const struct options *options, const char *value)
+static bool means_default(const struct option *option, const char *value)
 {
     bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_ENDPOINT;
-    bool means_default = may_be_empty && *value == '\0';
-    bool concerns = options->command == COMMAND_SERVE || option->kind == OPTION_PORT;
-    return concerns && !means_default;
+    return may_be_empty && *value == '\0';
 }
 
-static int read_environment(struct options *options, const bool given[], char *error)
+static int read_environment(const struct occasion *occasion, struct options *options,
+                            const bool given[], char *error)
 {
     for (const struct option_variable *variable = option_variables; variable->name; variable++) {
         const struct option *option = option_find(variable->option);
         const char *value = getenv(variable->name);
-        if (!value || given[option - option_table] || !is_read(option, options, value)) {
+        if (!value || given[option - option_table] || !concerns(option, occasion) ||
+            means_default(option, value)) {
             continue;
         }
-        int status = set_option(option, variable->name, value, options, error);
-        if (status < 0) {
-            return status;
+        if (set_option(option, variable->name, value, options, error) < 0) {
+            return OPTIONS_MISCONFIGURED;
         }
     }
     return 0;
@@ -191,23 +218,35 @@ static int check_companions(const struct options *options, const bool given[], c
     return 0;
 }
 
+/* Reads the words; what is left to the environment is not `given`. */
+static int read_words(int argc, char *const argv[], const struct occasion *occasion,
+                      struct options *options, bool given[], char *error)
+{
+    int status = read_arguments(argc, argv, occasion, options, given, error);
+    if (status < 0 || options->command == COMMAND_HELP || options->command == COMMAND_VERSION) {
+        return status;
+    }
+    status = settle_keeper(options, error);
+    status = status < 0 ? status : settle_log(options, error);
+    return status < 0 ? status : check_companions(options, given, error);
+}
+
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE])
 {
     bool given[OPTION_TABLE_MAX] = {false};
+    struct occasion occasion = find_occasion(argc, argv);
     *out = (struct options){.port = OPTIONS_PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
                             .max_per_host = MAX_PER_HOST_DEFAULT,
                             .log_level = LOG_INFO};
     policy_init(&out->policy);
 
-    int status = read_arguments(argc, argv, out, given, error);
-    if (status < 0 || out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
-        return status;
+    int status = read_words(argc, argv, &occasion, out, given, error);
+    if (status < 0) {
+        return occasion.systemd ? OPTIONS_MISCONFIGURED : status;
     }
-    status = settle_keeper(out, error);
-    status = status < 0 ? status : settle_log(out, error);
-    if (status == 0) {
-        status = check_companions(out, given, error);
+    if (out->command == COMMAND_HELP || out->command == COMMAND_VERSION) {
+        return 0;
     }
-    return status < 0 ? status : read_environment(out, given, error);
+    return read_environment(&occasion, out, given, error);
 }

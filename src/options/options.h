@@ -70,8 +70,12 @@ struct options {
     struct address addresses[OPTIONS_ADDRESSES_MAX];
 };
 
-/* Reads arguments and environment. Returns 0; or -EINVAL, and one line in `error`
- * that names the word which is wrong and says what would be right. */
+#define OPTIONS_MISCONFIGURED 1 /* from options_read() */
+
+/* Reads arguments and environment; beside a command, nothing that is the daemon's alone.
+ * Where something is wrong, `error` has one line that names it and says what would be right,
+ * and it returns -EINVAL: a person may have typed it, whom the usage helps; or
+ * OPTIONS_MISCONFIGURED: it comes from the environment, or -systemd is among the words. */
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE]);
 
 /* The word that stands for a layer of the sandbox. */

@@ -58,9 +58,22 @@ def _(binary):
 
 @case("-port 12abc", "-port", "12abc")
 @case("-port 65536", "-port", "65536")
-@case("-packet_timeout -1", "-packet_timeout", "-1")
+@case("-packet_timeout abc beside a command", "-packet_timeout", "abc")
+@case("-delay_accept abc beside a command", "-delay_accept", "abc")
+@case("-delay_write abc beside a command", "-delay_write", "abc")
 def _(binary, *options):
     return taken(run_epmd(binary, "-port", str(free_port()), *options, "-names"))
+
+
+@case("-packet_timeout -1", "-packet_timeout", "-1")
+def _(binary, *options):
+    daemon = Daemon(binary, *options)
+    try:
+        with daemon:
+            return "taken"
+    except StartError:
+        assert daemon.exit_code() == 1 and daemon.log().startswith("usage: epmd")
+        return "usage"
 
 
 @case("ERL_EPMD_PORT=abc")
@@ -77,6 +90,8 @@ def taken(result):
     assert result.returncode == 1
     if result.stderr.startswith("usage: epmd"):
         return "usage"
+    if result.stderr.startswith("epmd: ERL_EPMD_") and result.stderr.count("\n") == 1:
+        return "one line"
     assert result.stderr == "epmd: Cannot connect to local epmd\n"
     return "taken"
 

@@ -41,11 +41,38 @@ def test_a_port_that_is_none_is_refused(ours, value):
         assert value in refused(ours, "-port", value, *command).splitlines()[-1]
 
 
-@pytest.mark.parametrize("value", ["0", "abc", *NOT_A_PORT])
-def test_a_port_in_the_environment_that_is_none_is_refused(ours, value):
+def misconfigured(binary, *args, env=None):
+    """The one line that a mistake ends with which a unit or a profile has made."""
+    result = run_epmd(binary, *args, env=env, timeout=5)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("epmd: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@pytest.mark.parametrize("value", ["0", "abc", "", "1\n2", *NOT_A_PORT])
+def test_a_port_in_the_environment_that_is_none_is_named_in_one_line(ours, value):
     for command in ("-names",), ("-daemon",), ():
-        last = refused(ours, *command, env={"ERL_EPMD_PORT": value}).splitlines()[-1]
-        assert value in last
+        words = misconfigured(ours, *command, env={"ERL_EPMD_PORT": value})
+        assert f'ERL_EPMD_PORT "{value}"'.replace("\n", "?") in words
+
+
+@pytest.mark.parametrize("name, value", [
+    ("ERL_EPMD_ADDRESS", "localhost"), ("ERL_EPMD_ALLOW_LOOKUP", "10.0.0.0/33"),
+    ("ERL_EPMD_ALLOW_NAMES", "all"), ("ERL_EPMD_ALLOW_REGISTER", "any,x"),
+    ("ERL_EPMD_METRICS", "http")])
+def test_what_else_is_wrong_in_the_environment_is_named_in_one_line(ours, name, value):
+    for command in ("-daemon",), ():
+        assert name in misconfigured(ours, *command, env={name: value})
+    result = run_epmd(ours, "-port", str(free_port()), "-names", env={name: value})
+    assert result.stderr == "epmd: Cannot connect to local epmd\n"
+
+
+@pytest.mark.parametrize("words", [("-port", "abc"), ("-packet_timeout", "0"), ("-bogus",),
+                                   ("-address", "localhost"), ("-address",), ("-daemon",)])
+def test_with_systemd_a_mistake_is_one_line(ours, words):
+    for line in ("-systemd", *words), (*words, "-systemd"):
+        if line != ("-address", "-systemd"):  # there -systemd is the address
+            assert words[0] in misconfigured(ours, *line)
 
 
 def test_a_good_port_option_wins_over_a_bad_environment(binary, server):
@@ -56,7 +83,27 @@ def test_a_good_port_option_wins_over_a_bad_environment(binary, server):
 @pytest.mark.parametrize("option", ["-packet_timeout", "-delay_accept", "-delay_write"])
 @pytest.mark.parametrize("value", NOT_SECONDS)
 def test_seconds_that_are_none_are_refused(ours, option, value):
-    assert value in refused(ours, option, value, "-names").splitlines()[-1]
+    assert value in refused(ours, option, value).splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [
+    ("-address", "nonsense"), ("-address", "127.0.0.1,256.0.0.1"), ("-daemon", "-systemd"),
+    ("-relaxed_command_check", "-packet_timeout", "1")], ids=" ".join)
+def test_what_is_the_daemons_is_not_looked_at_beside_a_command(binary, server, words):
+    for command, output in (("-started", ""), ("-kill", "Killed\n")):
+        result = run_epmd(binary, "-port", str(server.port), *words, command)
+        assert (result.returncode, result.stdout, result.stderr) == (0, output, "")
+
+
+@pytest.mark.parametrize("words", [
+    ("-packet_timeout", "abc"), ("-delay_write", "-1"), ("-max_per_host", "0"), ("-log", "x"),
+    ("-allow_names", "10.0.0.0/33"), ("-metrics", "http"), ("-no_sandbox", "x"),
+    ("-keeper", "-no_keeper")], ids=" ".join)
+def test_nor_are_the_options_that_stock_lacks_or_checks(ours, words):
+    with Daemon(ours) as server:
+        for line in (*words, "-names"), ("-names", *words):
+            result = run_epmd(ours, "-port", str(server.port), *line)
+            assert result.stdout == f"epmd: up and running on port {server.port} with data:\n"
 
 
 @pytest.mark.parametrize("value", ["abc", "1.2.3", "::g", "1.2.3.4.5", "127.0.0.1,xyz",

@@ -331,6 +331,29 @@ static void only_what_is_used_is_read(void **state)
     assert_int_equal(read_with("ERL_EPMD_PORT=bad", "-version")->command, COMMAND_VERSION);
 }
 
+/* The values of the daemon's options, and whether these go together. */
+static void beside_a_command_the_daemons_are_not_looked_at(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "-address nonsense", "-allow_names x",     "-metrics x",         "-log x",
+        "-log_level x",      "-packet_timeout x",  "-max_per_host 0",    "-delay_write -1",
+        "-no_sandbox x",     "-delay_accept 1e9",  "-keeper -no_keeper", "-daemon -systemd",
+        "-user nobody",      "-daemon -log stderr"};
+    static const char *const formats[] = {"%s -names", "-names %s", "%s -check a", "-stop a %s"};
+    for (size_t i = 0; i < LENGTH(words); i++) {
+        for (size_t k = 0; k < LENGTH(formats); k++) {
+            char line[64];
+            snprintf(line, sizeof line, formats[k], words[i]);
+            const struct options *options = read_words(line);
+            assert_int_not_equal(options->command, COMMAND_SERVE);
+            assert_int_equal(options->packet_timeout_s, 60);
+            assert_int_equal(options->n_addresses, 0);
+        }
+    }
+    assert_int_equal(read_words("-names -port 1 -packet_timeout 5")->port, 1);
+}
+
 static void most_addresses_fit(void **state)
 {
     (void)state;
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(metrics_have_an_endpoint),
         cmocka_unit_test(options_win),
         cmocka_unit_test(only_what_is_used_is_read),
+        cmocka_unit_test(beside_a_command_the_daemons_are_not_looked_at),
         cmocka_unit_test(most_addresses_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,12 @@
 #include "options/options.h"
 #include "unit.h"
 
+/* With an environment the mistake is in that. */
 static void assert_error(const char *environment, const char *words, const char *part)
 {
     const struct command_line *line = command_line_read(environment, words);
-    assert_int_equal(line->status, -EINVAL);
+    bool misconfigured = environment || strstr(words, "-systemd");
+    assert_int_equal(line->status, misconfigured ? OPTIONS_MISCONFIGURED : -EINVAL);
     assert_non_null(memchr(line->error, '\0', sizeof line->error));
     assert_null(strchr(line->error, '\n'));
     if (!strstr(line->error, part)) {
@@ -187,6 +189,18 @@ static void bad_environment(void **state)
     }
     assert_error("ERL_EPMD_ADDRESS=localhost", "", "ERL_EPMD_ADDRESS: \"localhost\"");
     assert_error("ERL_EPMD_ADDRESS=::1,1.2.3", "-d", "\"1.2.3\"");
+    assert_error("ERL_EPMD_PORT=1\n2\x1b", "", "ERL_EPMD_PORT \"1?2?\"");
+}
+
+static void a_unit_has_no_use_for_the_usage(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-systemd -port bad", "-port \"bad\"");
+    assert_error(NULL, "-port bad -systemd", "-port \"bad\"");
+    assert_error(NULL, "-bogus --systemd", "\"-bogus\"");
+    assert_error(NULL, "-systemd -allow_names 10.0.0.0/33", "10.0.0.0/33");
+    assert_error(NULL, "-systemd -address", "-address: its LIST is missing");
+    assert_int_equal(command_line_read(NULL, "-user -systemd -bogus")->status, -EINVAL);
 }
 
 static void two_commands(void **state)
@@ -300,6 +314,7 @@ int main(void)
         cmocka_unit_test(bad_addresses),
         cmocka_unit_test(too_many_addresses),
         cmocka_unit_test(bad_environment),
+        cmocka_unit_test(a_unit_has_no_use_for_the_usage),
         cmocka_unit_test(two_commands),
         cmocka_unit_test(options_of_other_commands),
         cmocka_unit_test(two_keepers),

@@ -118,7 +118,17 @@ CLI = {
     "-packet_timeout -1": Difference(
         "a time limit is not negative", stock="taken", ours="usage"),
     "ERL_EPMD_PORT=abc": Difference(
-        "a number that is none is not 0", stock="taken", ours="usage"),
+        "a number that is none is not 0; who reads the error has not typed it",
+        stock="taken", ours="one line"),
+    "-packet_timeout abc beside a command": Difference(
+        "what is the daemon's does not concern a command, as with -address",
+        stock="usage", ours="taken"),
+    "-delay_accept abc beside a command": Difference(
+        "what is the daemon's does not concern a command, as with -address",
+        stock="usage", ours="taken"),
+    "-delay_write abc beside a command": Difference(
+        "what is the daemon's does not concern a command, as with -address",
+        stock="usage", ours="taken"),
     "-port NO after the command": Difference(
         "the order of the words does not matter", stock="usage", ours="taken"),
     "SIGTERM": Difference(

@@ -262,12 +262,11 @@ def test_wrong_lists_are_usage_errors(ours, option, words):
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("words", [words for words in WRONG if words])
-def test_wrong_variables_are_usage_errors(ours, option, words):
+def test_wrong_variables_are_named_in_one_line(ours, option, words):
     variable = "ERL_EPMD_" + option[1:].upper()
     result = run_epmd(ours, env={variable: words})
     assert result.returncode == 1
-    assert result.stderr.startswith("usage: epmd")
-    assert result.stderr.endswith(f"\nepmd: {variable}: {WRONG[words]}\n")
+    assert result.stderr == f"epmd: {variable}: {WRONG[words]}\n"
 
 
 def test_commands_ignore_the_variables(ours):
