@@ -14,6 +14,7 @@
 #include "daemon/listener.h"
 #include "daemon/server.h"
 #include "metrics/exposition.h"
+#include "metrics/host.h"
 #include "metrics/page.h"
 #include "system/clock.h"
 
@@ -61,7 +62,7 @@ static struct overview look_around(struct server *server, struct evhttp_request 
     description_update(&server->sessions.self, server);
     return (struct overview){
         .host = server->metrics.host,
-        .shows_names = may_list_names(server, request),
+        .shows_names = !server->options->metrics_no_names && may_list_names(server, request),
         .is_draining = server->is_draining,
         .daemon = &server->sessions.self,
         .registry = &server->sessions.registry,
@@ -144,6 +145,14 @@ static answer_maker *find_page(struct evhttp_request *request)
     return NULL;
 }
 
+static bool may_be_rebound(const struct server *server, struct evhttp_request *request)
+{
+    const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
+    struct listener_peer peer = request_peer(request);
+    return host && address_is_loopback(&peer.peer.address) &&
+           !host_is_own(host, strlen(host), server->metrics.host);
+}
+
 static int make_answer(struct server *server, struct evhttp_request *request, struct answer *answer)
 {
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
@@ -153,6 +162,11 @@ static int make_answer(struct server *server, struct evhttp_request *request, st
     }
     if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
         return answer_text(answer, HTTP_BADMETHOD, "only GET and HEAD\n");
+    }
+    if (may_be_rebound(server, request)) {
+        return answer_text(answer, 403,
+                           "the Host field names another host; use an IP address, localhost or "
+                           "the name of this host\n");
     }
     return make(server, request, answer);
 }

@@ -182,7 +182,7 @@ function refusalProblem(grown) {
   const n = [...grown.values()].reduce((total, it) => total + it, 0);
   const [most] = [...grown].sort((a, b) => b[1] - a[1]);
   return n > 0 && {tile: 'refused', text: `Refused in the last minute: ${numbers.format(n)}, ` +
-    `${grown.size > 1 ? 'most of them' : 'all of them'} because: ${reasonText(most[0])}.`};
+    `${grown.size > 1 ? 'most often' : 'each time'} because: ${reasonText(most[0])}.`};
 }
 
 function drawProblems(facts, grown) {

@@ -28,6 +28,8 @@ const struct option option_table[] = {
      "who else may register nodes, as in containers (local)"},
     {"metrics", "[ADDR:]PORT", OPTION_ENDPOINT, MEMBER(metrics), 0,
      "serve Prometheus metrics and a page for people over HTTP (127.0.0.1)"},
+    {"metrics_no_names", NULL, OPTION_FLAG, MEMBER(metrics_no_names), 0,
+     "with -metrics: count nodes only, and name none"},
     {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
      "listen on the sockets that systemd passes, and tell it the state"},
     {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
@@ -82,6 +84,7 @@ const struct option_variable option_variables[] = {
     {"ERL_EPMD_ALLOW_NAMES", "-allow_names"},
     {"ERL_EPMD_ALLOW_REGISTER", "-allow_register"},
     {"ERL_EPMD_METRICS", "-metrics"},
+    {"ERL_EPMD_METRICS_NO_NAMES", "-metrics_no_names"},
     {NULL, NULL},
 };
 

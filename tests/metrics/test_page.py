@@ -217,7 +217,7 @@ def test_what_has_not_happened_is_folded_away(browser, busy):
     ([(r"^epmd_nodes_max \d+$", f"epmd_nodes_max {len(NAMES) + 1}")],
      "There is room for only 1 more node.", "nodes", "warn"),
     ([(r'reason="name_taken"} \d+', 'reason="name_taken"} 1234')],
-     "Refused in the last minute: 1,233, all of them because: the name is taken.", "refused",
+     "Refused in the last minute: 1,233, each time because: the name is taken.", "refused",
      "warn")])
 def test_what_is_wrong_looks_wrong(browser, busy, changes, text, tile, level):
     open_page(browser, busy)

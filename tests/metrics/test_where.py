@@ -36,6 +36,51 @@ def test_names_are_for_those_who_may_list_them(ours, hosts, address, words, show
     assert near["epmd_node_port", "secret"] == 4711
 
 
+OWN = socket.gethostname()
+
+
+@pytest.mark.parametrize("host, code", [
+    ("127.0.0.1:9568", 200), ("[::1]:9568", 200), ("192.0.2.1", 200), ("localhost", 200),
+    ("LOCALHOST:80", 200), ("a.localhost", 200), (OWN, 200), (f"{OWN}:9568", 200),
+    ("attacker.example", 403), ("127.0.0.1.attacker.example:9568", 403), ("", 403),
+    ("localhost.attacker.example", 403), (f"{OWN}.attacker.example", 403)])
+def test_a_web_site_cannot_read_it_by_its_own_name(observed, host, code):
+    """DNS rebinding: the site's name resolves to 127.0.0.1, and its script asks."""
+    for path in "/", "/metrics", "/healthz":
+        with observed.connect() as sock:
+            send(sock, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            reply = Reply(read_all(sock))
+        assert reply.code == code
+        assert (b"Host" in reply.body and b"epmd_" not in reply.body) == (code == 403)
+
+
+@pytest.mark.needs("network namespaces")
+def test_from_elsewhere_any_name_will_do(ours, hosts):
+    """A host may be called there by names that it does not know."""
+    here, there = hosts
+    with Observed(ours, address="0.0.0.0", namespace=here) as daemon:
+        for host, code in ("epmd.example:9568", 200), (None, 200):
+            with there.entered(), daemon.connect(host="10.9.9.1") as sock:
+                field = f"Host: {host}\r\n" if host else ""
+                send(sock, f"GET /metrics HTTP/1.1\r\n{field}\r\n".encode())
+                assert Reply(read_all(sock)).code == code
+        with here.entered(), daemon.connect(host="127.0.0.1") as sock:
+            send(sock, b"GET /metrics HTTP/1.1\r\nHost: epmd.example\r\n\r\n")
+            assert Reply(read_all(sock)).code == 403
+
+
+@pytest.mark.parametrize("how", [{"words": ("-metrics_no_names",)},
+                                 {"env": {"ERL_EPMD_METRICS_NO_NAMES": "yes"}}])
+def test_names_may_be_left_out_for_all(ours, how):
+    """Where short-lived nodes come and go, the number of their series has no bound."""
+    with Observed(ours, *how.get("words", ()), env=how.get("env")) as daemon:
+        with Node(daemon, b"secret"):
+            text = daemon.get("/metrics").body
+            assert b"secret" not in text
+            assert b"\nepmd_nodes 1\n" in text and b"\nepmd_nodes_unlisted 1\n" in text
+            assert b"secret" in exchange(daemon, NAMES)  # which are another matter
+
+
 def link_local(host):
     """The link-local address of a host, once the kernel has made sure that it is alone."""
     def settled():

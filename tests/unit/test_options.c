@@ -311,6 +311,9 @@ static void metrics_have_an_endpoint(void **state)
     assert_int_equal(read_with("ERL_EPMD_METRICS=", "")->metrics.port, 0);
     assert_int_equal(read_with("ERL_EPMD_METRICS=bad", "-metrics 1")->metrics.port, 1);
     assert_int_equal(read_with("ERL_EPMD_METRICS=bad", "-names")->metrics.port, 0);
+    assert_false(read_words("-metrics 1")->metrics_no_names);
+    assert_true(read_words("-metrics 1 -metrics_no_names")->metrics_no_names);
+    assert_true(read_with("ERL_EPMD_METRICS_NO_NAMES=", "-metrics 1")->metrics_no_names);
 }
 
 static void options_win(void **state)
