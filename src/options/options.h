@@ -58,7 +58,7 @@ struct options {
     struct policy policy;
     struct endpoint metrics; /* where -metrics listens; port 0: nowhere */
     bool metrics_no_names;
-    unsigned debug;          /* how often -d was given */
+    unsigned debug; /* how often -d was given */
     enum log_target log_target;
     int log_level; /* as log_set_level() takes it: -log_level's, or what -d makes of it */
     unsigned packet_timeout_s;
