@@ -19,6 +19,13 @@ _epmd() {
     -port) words=(4369 ${ERL_EPMD_PORT:+"$ERL_EPMD_PORT"}) ;;
     -user) mapfile -t words < <(compgen -u) ;;
     -host) mapfile -t words < <(compgen -A hostname) ;;
+    -hosts)
+        if [[ ${cur##*,} == @* ]]; then
+            mapfile -t words < <(compgen -P @ -f -- "${cur##*,@}")
+        else
+            mapfile -t words < <(compgen -A hostname)
+        fi
+        ;;
     -log) words=(stderr syslog journal) ;;
     -log_level) words=(error warning info debug) ;;
     -stop | -check) mapfile -t words < <(_epmd_names "$command") ;;
@@ -30,7 +37,7 @@ _epmd() {
         [[ $cur == --* ]] && words=("${words[@]/#/-}")
         ;;
     esac
-    case $option in -allow_* | -no_sandbox) lead=${cur%"${cur##*,}"} ;; esac
+    case $option in -allow_* | -no_sandbox | -hosts) lead=${cur%"${cur##*,}"} ;; esac
     # Not by compgen -W, which would execute a name such as $(command).
     for word in "${words[@]}"; do
         [[ $lead$word == "$cur"* ]] || continue

@@ -27,6 +27,8 @@ function __fish_epmd_values
             echo '4369 $ERL_EPMD_PORT'
         case user
             echo '(__fish_complete_users)'
+        case hosts
+            echo '(__fish_epmd_list (__fish_print_hostnames))'
         case host
             echo '(__fish_print_hostnames)'
         case log

@@ -20,6 +20,10 @@ _epmd() {
     -port) compadd 4369 $ERL_EPMD_PORT ;;
     -user) _users ;;
     -host) _hosts ;;
+    -hosts)
+      compset -P '*,'
+      if compset -P '@'; then _files; else _hosts; fi
+      ;;
     -log) compadd stderr syslog journal ;;
     -log_level) compadd error warning info debug ;;
     -stop|-check) _epmd_names ;;

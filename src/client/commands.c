@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/names.h"
+#include "client/names_hosts.h"
 #include "client/names_reply.h"
 #include "client/output.h"
 #include "client/target.h"
@@ -136,6 +137,9 @@ int commands_run(const struct options *options)
 {
     const struct command *command = find_command(options->command);
     struct exchange_reply reply;
+    if (options->hosts) {
+        return names_hosts_run(options);
+    }
     if (options->in_columns || options->json || options->host) {
         return names_run(options);
     }

@@ -64,55 +64,16 @@ static int ask_inventory(struct node_list *list, struct target *target, uint16_t
 
 /* ---- any epmd ---- */
 
-static int read_listing(struct node_list *list)
-{
-    struct wire_reader reader;
-    struct protocol_node found;
-    list->port = names_reply_init(&reader, &list->reply);
-    if (reader.overrun) {
-        return -ENODATA;
-    }
-    while (listing_read_name(&reader, &found)) {
-        struct node_list_node *added = node_list_add(list, NODE_LIST_PORT);
-        if (!added) {
-            return -ENOMEM;
-        }
-        added->node.info = found;
-    }
-    return 0;
-}
-
 static int ask_listing(struct node_list *list, struct target *target)
 {
     struct request request;
     request_init(&request, PROTOCOL_NAMES_REQ, NULL, 0);
     int status = target_ask(target, &request, EXCHANGE_TIMEOUT_MS, &list->reply);
     if (status == 0) {
-        status = read_listing(list);
+        status = node_list_read(list);
         target->answers->error = status;
     }
     return status;
-}
-
-/* Takes over what a lookup tells, but for the name. */
-static int node_learn(struct node_list_node *node, const struct exchange_reply *reply)
-{
-    struct protocol_node info;
-    int status = protocol_decode_node(reply->bytes, reply->len, &info);
-    if (status < 0) {
-        return 0; /* the node has left */
-    }
-    node->extra = malloc((size_t)info.extra_len + 1);
-    if (!node->extra) {
-        return -ENOMEM;
-    }
-    memcpy(node->extra, info.extra, info.extra_len);
-    info.name = node->node.info.name;
-    info.name_len = node->node.info.name_len;
-    info.extra = node->extra;
-    node->node.info = info;
-    node->known = NODE_LIST_FIELDS;
-    return 0;
 }
 
 static int node_look_up(struct node_list_node *node, struct target *target)
@@ -128,7 +89,7 @@ static int node_look_up(struct node_list_node *node, struct target *target)
     if (status < 0) {
         return status == -ENODATA ? 0 : status; /* the epmd does not tell */
     }
-    status = node_learn(node, &reply);
+    status = node_list_learn(node, reply.bytes, reply.len);
     exchange_free(&reply);
     return status;
 }
@@ -179,7 +140,8 @@ static void print_lines(const struct node_list *list, FILE *out)
 static int print_nodes(const struct node_list *list, const struct options *options)
 {
     if (options->json) {
-        return names_json_print(list, stdout);
+        const struct names_json_host host = {.name = options->host, .epmd_port = options->port};
+        return names_json_print(list, options->host ? &host : NULL, stdout);
     }
     if (options->in_columns) {
         names_table_print(list, stdout);
@@ -187,6 +149,32 @@ static int print_nodes(const struct node_list *list, const struct options *optio
         print_lines(list, stdout);
     }
     return 0;
+}
+
+/* For programs, which read no sentences: the object, with all addresses that were asked. */
+static int print_failures(const struct target *target)
+{
+    struct names_json_failure failures[TARGET_ADDRESSES_MAX];
+    char addresses[TARGET_ADDRESSES_MAX][TARGET_ADDRESS_SIZE];
+    for (size_t i = 0; i < target->n; i++) {
+        const struct target_address *address = &target->addresses[i];
+        target_format_address(address, addresses[i]);
+        failures[i] =
+            (struct names_json_failure){.host = {.name = target->host, .epmd_port = target->port},
+                                        .address = addresses[i],
+                                        .cause = target_error_cause(address->error),
+                                        .reason = target_error_text(address->error)};
+    }
+    return names_json_print_failures(failures, target->n, stdout);
+}
+
+static int print_unresolvable(const struct options *options, const char *reason)
+{
+    const struct names_json_failure failure = {
+        .host = {.name = options->host, .epmd_port = options->port},
+        .cause = target_error_cause(-ENOENT),
+        .reason = reason};
+    return names_json_print_failures(&failure, 1, stdout);
 }
 
 static int show_nodes(struct target *target, const struct options *options)
@@ -197,6 +185,9 @@ static int show_nodes(struct target *target, const struct options *options)
         status = print_nodes(&list, options);
     } else if (status != -ENOMEM) {
         target_report(target);
+        if (options->json && options->host && print_failures(target) < 0) {
+            status = -ENOMEM;
+        }
     }
     node_list_deinit(&list);
     if (status == -ENOMEM) {
@@ -213,6 +204,10 @@ int names_run(const struct options *options)
         target_init_local(&target, options->port);
     } else if (target_init_host(&target, options->host, options->port, &reason) < 0) {
         fprintf(stderr, "epmd: -host %s: cannot find its address: %s\n", options->host, reason);
+        if (options->json && print_unresolvable(options, reason) < 0) {
+            fputs("epmd: out of memory\n", stderr);
+        }
+        output_finish();
         return EXIT_FAILURE;
     }
     return show_nodes(&target, options);

@@ -62,11 +62,39 @@ static void set_number(struct members *members, const char *key, json_int_t valu
     set(members, key, known ? json_integer(value) : json_null());
 }
 
-static json_t *new_node(const struct node_list_node *node)
+static void set_host(struct members *members, const struct names_json_host *host)
+{
+    if (host) {
+        set(members, "host", new_name(host->name, strlen(host->name)));
+        set_number(members, "epmd_port", host->epmd_port, true);
+    }
+}
+
+static json_t *members_end(struct members *members)
+{
+    if (members->failed) {
+        json_decref(members->object);
+        return NULL;
+    }
+    return members->object;
+}
+
+static json_t *new_failure(const struct names_json_failure *failure)
+{
+    struct members members = {.object = json_object()};
+    set_host(&members, &failure->host);
+    set(&members, "address", failure->address ? json_string(failure->address) : json_null());
+    set(&members, "cause", json_string(failure->cause));
+    set(&members, "reason", json_string(failure->reason));
+    return members_end(&members);
+}
+
+static json_t *new_node(const struct names_json_host *host, const struct node_list_node *node)
 {
     struct members members = {.object = json_object()};
     const struct protocol_node *info = &node->node.info;
     bool fields = node->known >= NODE_LIST_FIELDS, all = node->known >= NODE_LIST_ALL;
+    set_host(&members, host);
     set(&members, "name", new_name(info->name, info->name_len));
     set_number(&members, "port", info->port, true);
     set_number(&members, "type", info->type, fields);
@@ -78,11 +106,7 @@ static json_t *new_node(const struct node_list_node *node)
     set(&members, "since", all ? new_time(node->node.since_ms) : json_null());
     set(&members, "user", node->user ? new_name(node->user, strlen(node->user)) : json_null());
     set(&members, "extra", fields ? new_hex(info->extra, info->extra_len) : json_null());
-    if (members.failed) {
-        json_decref(members.object);
-        return NULL;
-    }
-    return members.object;
+    return members_end(&members);
 }
 
 /* Escapes DEL as well: JSON allows it in a string, but a terminal would obey it. */
@@ -109,16 +133,44 @@ static int print_value(json_t *value, FILE *out)
     return status < 0 ? -ENOMEM : 0;
 }
 
+static int print_element(json_t *value, bool is_first, FILE *out)
+{
+    fputs(is_first ? "\n    " : ",\n    ", out);
+    return print_value(value, out);
+}
+
+int names_json_print_node(const struct names_json_host *host, const struct node_list_node *node,
+                          bool is_first, FILE *out)
+{
+    return print_element(new_node(host, node), is_first, out);
+}
+
+int names_json_print_failure(const struct names_json_failure *failure, bool is_first, FILE *out)
+{
+    return print_element(new_failure(failure), is_first, out);
+}
+
 /* One node at a time: all of them, as objects, would take a hundred times the reply. */
-int names_json_print(const struct node_list *list, FILE *out)
+int names_json_print(const struct node_list *list, const struct names_json_host *host, FILE *out)
 {
     fprintf(out, "{\n  \"port\": %" PRIu32 ",\n  \"version\": ", list->port);
     int status = print_value(list->version[0] ? json_string(list->version) : json_null(), out);
     fputs(",\n  \"nodes\": [", out);
     for (size_t i = 0; status == 0 && i < list->n; i++) {
-        fputs(i ? ",\n    " : "\n    ", out);
-        status = print_value(new_node(&list->nodes[i]), out);
+        status = names_json_print_node(host, &list->nodes[i], i == 0, out);
     }
-    fputs(list->n ? "\n  ]\n}\n" : "]\n}\n", out);
+    fputs(list->n ? "\n  ]" : "]", out);
+    fputs(host ? ",\n  \"failures\": []\n}\n" : "\n}\n", out);
+    return status;
+}
+
+int names_json_print_failures(const struct names_json_failure *failures, size_t n, FILE *out)
+{
+    int status = 0;
+    fputs("{\n  \"port\": null,\n  \"version\": null,\n  \"nodes\": [],\n  \"failures\": [", out);
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        status = names_json_print_failure(&failures[i], i == 0, out);
+    }
+    fputs("\n  ]\n}\n", out);
     return status;
 }

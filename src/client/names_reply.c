@@ -21,6 +21,14 @@ bool names_reply_is_one(const struct exchange_reply *reply)
            (left == 0 || strncmp((const char *)reader.at, LINE_START, strlen(LINE_START)) == 0);
 }
 
+bool names_reply_is_whole(const struct exchange_reply *reply)
+{
+    struct wire_reader reader;
+    names_reply_init(&reader, reply);
+    uint8_t last = reply->len > 0 ? reply->bytes[reply->len - 1] : 0;
+    return !reader.overrun && (wire_reader_left(&reader) == 0 || last == '\n' || last == '\0');
+}
+
 size_t names_reply_count(const struct exchange_reply *reply)
 {
     struct wire_reader reader;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* -names -l: the nodes in columns. */
+/* The nodes in columns. */
 #include "client/names_table.h"
 
 #include <inttypes.h>
@@ -11,6 +11,12 @@
 
 #define UNKNOWN "-"
 #define GAP "  "
+
+/* What a row shows. */
+struct row {
+    const char *host;
+    const struct node_list_node *node; /* NULL: the host has not answered */
+};
 
 /* Writes one cell of a node of which enough is known. */
 typedef void cell_writer(const struct node_list_node *node, char text[NAME_TEXT_SIZE]);
@@ -77,8 +83,9 @@ static const struct column {
     const char *title;
     enum node_list_knowledge needs;
     bool is_number;
-    cell_writer *write;
-} columns[] = {
+    cell_writer *write; /* NULL: the host's name */
+} columns[NAMES_TABLE_COLUMNS] = {
+    {"HOST", NODE_LIST_PORT, false, NULL},
     {"NAME", NODE_LIST_PORT, false, write_name},
     {"PORT", NODE_LIST_PORT, true, write_port},
     {"TYPE", NODE_LIST_FIELDS, false, write_type},
@@ -89,7 +96,8 @@ static const struct column {
     {"USER", NODE_LIST_ALL, false, write_user},
 };
 
-#define N_COLUMNS (sizeof columns / sizeof *columns)
+#define COLUMN_HOST 0
+#define COLUMN_PORT 2
 
 /* How many columns of a terminal a text takes: a character one where nothing else is known. */
 static size_t text_width(const char *text)
@@ -113,55 +121,115 @@ static size_t text_width(const char *text)
     return width;
 }
 
-/* Writes a cell of a node, or of the header where there is none. */
-static void write_cell(const struct column *column, const struct node_list_node *node,
+static void write_cell(const struct column *column, const struct row *row,
                        char text[NAME_TEXT_SIZE])
 {
-    if (!node) {
-        write_text(column->title, text);
-    } else if (node->known < column->needs) {
+    if (!column->write) {
+        write_text(row->host, text);
+    } else if (!row->node || row->node->known < column->needs) {
         write_text(UNKNOWN, text);
     } else {
-        column->write(node, text);
+        column->write(row->node, text);
     }
 }
 
-static void measure(const struct node_list_node *node, size_t widths[N_COLUMNS])
+static void table_widen(struct names_table *table, size_t column, const char *text)
 {
-    for (size_t i = 0; i < N_COLUMNS; i++) {
-        char text[NAME_TEXT_SIZE];
-        write_cell(&columns[i], node, text);
-        size_t width = text_width(text);
-        widths[i] = width > widths[i] ? width : widths[i];
+    size_t width = text_width(text);
+    if (width > table->widths[column]) {
+        table->widths[column] = width;
     }
 }
 
-static void print_row(const struct node_list_node *node, const size_t widths[N_COLUMNS], FILE *out)
+void names_table_init(struct names_table *table, bool with_host, bool with_all)
 {
-    for (size_t i = 0; i < N_COLUMNS; i++) {
+    *table = (struct names_table){0};
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 in every locale */
+    for (size_t i = 0; i < NAMES_TABLE_COLUMNS; i++) {
+        table->shown[i] = i == COLUMN_HOST ? with_host : with_all || i <= COLUMN_PORT;
+        table_widen(table, i, columns[i].title);
+    }
+}
+
+void names_table_measure(struct names_table *table, const char *host,
+                         const struct node_list_node *node)
+{
+    const struct row row = {host, node};
+    for (size_t i = 0; i < NAMES_TABLE_COLUMNS; i++) {
         char text[NAME_TEXT_SIZE];
-        bool last = i + 1 == N_COLUMNS;
-        write_cell(&columns[i], node, text);
-        int padding = (int)(widths[i] - text_width(text));
-        if (columns[i].is_number) {
-            fprintf(out, "%*s%s%s", padding, "", text, GAP);
-        } else {
-            fprintf(out, "%s%*s%s", text, last ? 0 : padding, "", last ? "\n" : GAP);
+        if (table->shown[i]) {
+            write_cell(&columns[i], &row, text);
+            table_widen(table, i, text);
         }
     }
 }
 
+/* The last cell of a line is not padded. */
+static void print_cell(const struct names_table *table, size_t column, const char *text, bool last,
+                       FILE *out)
+{
+    int padding = (int)(table->widths[column] - text_width(text));
+    const char *end = last ? "\n" : GAP;
+    if (columns[column].is_number) {
+        fprintf(out, "%*s%s%s", padding, "", text, end);
+    } else {
+        fprintf(out, "%s%*s%s", text, last ? 0 : padding, "", end);
+    }
+}
+
+static size_t last_column(const struct names_table *table)
+{
+    size_t last = NAMES_TABLE_COLUMNS - 1;
+    while (!table->shown[last]) {
+        last--;
+    }
+    return last;
+}
+
+void names_table_print_titles(const struct names_table *table, FILE *out)
+{
+    size_t last = last_column(table);
+    for (size_t i = 0; i <= last; i++) {
+        if (table->shown[i]) {
+            print_cell(table, i, columns[i].title, i == last, out);
+        }
+    }
+}
+
+void names_table_print_node(const struct names_table *table, const char *host,
+                            const struct node_list_node *node, FILE *out)
+{
+    const struct row row = {host, node};
+    size_t last = last_column(table);
+    for (size_t i = 0; i <= last; i++) {
+        char text[NAME_TEXT_SIZE];
+        if (table->shown[i]) {
+            write_cell(&columns[i], &row, text);
+            print_cell(table, i, text, i == last, out);
+        }
+    }
+}
+
+void names_table_print_failure(const struct names_table *table, const char *host,
+                               const char *reason, FILE *out)
+{
+    print_cell(table, COLUMN_HOST, host, false, out);
+    for (size_t i = COLUMN_HOST + 1; i <= COLUMN_PORT; i++) {
+        print_cell(table, i, UNKNOWN, false, out);
+    }
+    fprintf(out, "%s\n", reason);
+}
+
 void names_table_print(const struct node_list *list, FILE *out)
 {
-    size_t widths[N_COLUMNS] = {0};
-    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 in every locale */
+    struct names_table table;
+    names_table_init(&table, false, true);
     fprintf(out, "epmd: up and running on port %" PRIu32 " with data:\n", list->port);
-    measure(NULL, widths);
     for (size_t i = 0; i < list->n; i++) {
-        measure(&list->nodes[i], widths);
+        names_table_measure(&table, NULL, &list->nodes[i]);
     }
-    print_row(NULL, widths, out);
+    names_table_print_titles(&table, out);
     for (size_t i = 0; i < list->n; i++) {
-        print_row(&list->nodes[i], widths, out);
+        names_table_print_node(&table, NULL, &list->nodes[i], out);
     }
 }

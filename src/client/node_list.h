@@ -37,6 +37,17 @@ struct node_list {
  * without memory. */
 struct node_list_node *node_list_add(struct node_list *list, enum node_list_knowledge known);
 
+/* Adds the nodes that the list's `reply`, to NAMES_REQ, names. Returns 0; -ENODATA where the
+ * reply is too short for epmd's port; or -ENOMEM. */
+int node_list_read(struct node_list *list);
+
+/* Takes over what the reply to a lookup tells of a node, but for the name. A reply that tells
+ * nothing, as when the node has left, changes nothing. Returns 0 or -ENOMEM. */
+int node_list_learn(struct node_list_node *node, const uint8_t *reply, size_t len);
+
+/* Puts the nodes into the order of their names, and of their ports. */
+void node_list_sort(struct node_list *list);
+
 /* Frees all that the list has, and empties it. */
 void node_list_deinit(struct node_list *list);
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUMERIC_HOST_SIZE 64 /* longest address, and a zone */
 #define SERVICE_SIZE 8
 
 /* Adds the addresses of a host. Returns 0 or an error of getaddrinfo(3). */
@@ -35,14 +34,14 @@ static int target_resolve(struct target *target, const char *host, uint16_t port
 
 void target_init_local(struct target *target, uint16_t port)
 {
-    *target = (struct target){.host = NULL};
+    *target = (struct target){.port = port};
     (void)target_resolve(target, "::1", port, AI_NUMERICHOST);
     (void)target_resolve(target, "127.0.0.1", port, AI_NUMERICHOST);
 }
 
 int target_init_host(struct target *target, const char *host, uint16_t port, const char **reason)
 {
-    *target = (struct target){.host = host};
+    *target = (struct target){.host = host, .port = port};
     int error = target_resolve(target, host, port, 0);
     if (error != 0) {
         *reason = gai_strerror(error);
@@ -97,7 +96,7 @@ int target_ask_local(uint16_t port, const struct request *request, int timeout_m
     return target_ask(&target, request, timeout_ms, reply);
 }
 
-static const char *error_text(int error)
+const char *target_error_text(int error)
 {
     switch (error) {
     case -ECONNREFUSED:
@@ -108,8 +107,41 @@ static const char *error_text(int error)
         return "closed without an answer: it may not list names for this host, or is no epmd";
     case -EMSGSIZE:
         return "its answer has no end: it is no epmd";
+    case -ECONNRESET:
+        return "its answer was cut short";
+    case -EPROTO:
+        return "its answer is not one of an epmd";
+    case -ENOBUFS:
+        return "there is no room for its answer beside those of the other hosts";
+    case -ETIME:
+        return "not asked, as the time was up";
     default:
         return strerror(-error);
+    }
+}
+
+const char *target_error_cause(int error)
+{
+    switch (error) {
+    case -ENOENT:
+        return "unresolvable";
+    case -ECONNREFUSED:
+        return "refused";
+    case -ETIMEDOUT:
+        return "timeout";
+    case -ENODATA:
+        return "closed";
+    case -ECONNRESET:
+        return "cut";
+    case -EPROTO:
+        return "no_epmd";
+    case -EMSGSIZE:
+    case -ENOBUFS:
+        return "too_long";
+    case -ETIME:
+        return "not_asked";
+    default:
+        return "unreachable";
     }
 }
 
@@ -123,6 +155,14 @@ static void report_local(const struct target *target)
           stderr);
 }
 
+void target_format_address(const struct target_address *address, char text[TARGET_ADDRESS_SIZE])
+{
+    if (getnameinfo((const struct sockaddr *)&address->sockaddr, address->len, text,
+                    TARGET_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) != 0) {
+        snprintf(text, TARGET_ADDRESS_SIZE, "?");
+    }
+}
+
 void target_report(const struct target *target)
 {
     if (!target->host) {
@@ -131,10 +171,9 @@ void target_report(const struct target *target)
     }
     for (size_t i = 0; i < target->n; i++) {
         const struct target_address *address = &target->addresses[i];
-        char host[NUMERIC_HOST_SIZE] = "?", service[SERVICE_SIZE] = "?";
-        getnameinfo((const struct sockaddr *)&address->sockaddr, address->len, host, sizeof host,
-                    service, sizeof service, NI_NUMERICHOST | NI_NUMERICSERV);
-        fprintf(stderr, "epmd: -host %s, %s port %s: %s\n", target->host, host, service,
-                error_text(address->error));
+        char text[TARGET_ADDRESS_SIZE];
+        target_format_address(address, text);
+        fprintf(stderr, "epmd: -host %s, %s port %u: %s\n", target->host, text,
+                (unsigned)target->port, target_error_text(address->error));
     }
 }

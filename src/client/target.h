@@ -14,6 +14,7 @@
 
 #include "client/exchange.h"
 
+#define TARGET_ADDRESS_SIZE 64  /* of text: an address with its zone */
 #define TARGET_ADDRESSES_MAX 16 /* of one host; further ones are not asked */
 
 struct target_address {
@@ -24,6 +25,7 @@ struct target_address {
 
 struct target {
     const char *host; /* NULL: this one */
+    uint16_t port;
     size_t n;
     struct target_address addresses[TARGET_ADDRESSES_MAX];
     struct target_address *answers; /* the address that does; NULL: not known yet */
@@ -47,6 +49,14 @@ int target_ask(struct target *target, const struct request *request, int timeout
 /* Asks the epmd of this host on that port. Returns as target_ask() does. */
 int target_ask_local(uint16_t port, const struct request *request, int timeout_ms,
                      struct exchange_reply *reply);
+
+/* Why an epmd has not answered, a negative errno: in one word for programs, -ENOENT standing for
+ * a host without an address, and in words for people. Static. */
+const char *target_error_cause(int error);
+const char *target_error_text(int error);
+
+/* Writes an address that was asked. */
+void target_format_address(const struct target_address *address, char text[TARGET_ADDRESS_SIZE]);
 
 /* Says on standard error why no address has answered. */
 void target_report(const struct target *target);

@@ -58,6 +58,8 @@ const struct option option_table[] = {
      "with -names, -check: the same for programs"},
     {"host", "HOST", OPTION_TEXT, MEMBER(host), COMMAND_NAMES,
      "with -names: ask the daemon of another host, by name or address"},
+    {"hosts", "LIST", OPTION_TEXT, MEMBER(hosts), COMMAND_NAMES,
+     "with -names: ask many at once: names, addresses, @FILE, dns:NAME"},
     {"dump", NULL, OPTION_COMMAND, 0, COMMAND_DUMP, "list all that the daemon knows"},
     {"started", NULL, OPTION_COMMAND, 0, COMMAND_STARTED,
      "exit with 0 if a daemon answers, else with 1; print nothing"},

@@ -192,6 +192,15 @@ static int settle_log(struct options *options, char *error)
     return 0;
 }
 
+/* Whose epmd is asked: one host's, or those of many. */
+static int settle_hosts(const struct options *options, char *error)
+{
+    if (options->hosts && options->host) {
+        return value_fail(error, "-hosts does not go together with -host");
+    }
+    return 0;
+}
+
 /* Writes which commands an option goes with. */
 static void write_commands(const struct option *option, char *text, size_t size)
 {
@@ -228,6 +237,7 @@ static int read_words(int argc, char *const argv[], const struct occasion *occas
     }
     status = settle_keeper(options, error);
     status = status < 0 ? status : settle_log(options, error);
+    status = status < 0 ? status : settle_hosts(options, error);
     return status < 0 ? status : check_companions(options, given, error);
 }
 

@@ -47,6 +47,7 @@ struct options {
     const char *stop_name;    /* COMMAND_STOP's; lies in the argument vector */
     const char *check_target; /* COMMAND_CHECK's NAME[@HOST], or NULL; likewise */
     const char *host;         /* -host: whose epmd is asked; likewise; NULL: this host's */
+    const char *hosts;        /* -hosts: a list, not yet read; likewise; NULL: one epmd is asked */
     bool in_columns;          /* -l */
     bool json;                /* -json */
     uint16_t port;

@@ -43,8 +43,10 @@ def assert_only_fields(binary, server, nodes, *options):
         assert [row[title] for title in UNKNOWN] == ["-"] * len(UNKNOWN)
     found = parsed(binary, server.port, *options)
     assert (found["port"], found["version"]) == (server.port, None)
+    where = ({"host": options[-1], "epmd_port": server.port},) if options else ()
+    assert found.get("failures") == ([] if options else None)
     assert found["nodes"] == [
-        {"name": name.decode(), "port": fields.get("port", 4711), "type": fields.get("kind", 77),
+        {**dict(*where), "name": name.decode(), "port": fields.get("port", 4711), "type": fields.get("kind", 77),
          "protocol": fields.get("protocol", 0), "highest": fields.get("highest", 6),
          "lowest": fields.get("lowest", 5), "extra": fields.get("extra", b"").hex(),
          "creation": None, "peer": None, "since": None, "user": None}
@@ -154,7 +156,8 @@ def test_a_host_that_lists_nothing_for_us(ours, hosts):
     with Daemon(ours, "-allow_names", "none", namespace=here) as server, there.entered():
         for options in ["-l"], ["-json"], []:
             code, output, errors = ask(ours, server.port, "-host", "10.9.9.1", *options)
-            assert (code, output) == (1, "")
+            assert code == 1
+            assert_failures(output, options, [("10.9.9.1", "10.9.9.1", "closed")])
             assert errors == (
                 f"epmd: -host 10.9.9.1, 10.9.9.1 port {server.port}: closed without an answer: "
                 "it may not list names for this host, or is no epmd\n")
@@ -171,10 +174,22 @@ def test_a_host_that_looks_nothing_up_for_us(ours, hosts):
             assert [row[title] for title in COLUMNS] == ["near", "1", *["-"] * 6]
             shown, = parsed(ours, server.port, "-host", "10.9.9.1")["nodes"]
             assert shown.pop("name") == "near" and shown.pop("port") == 1
+            assert shown.pop("host") == "10.9.9.1" and shown.pop("epmd_port") == server.port
             assert set(shown.values()) == {None}
 
 
 # ---- errors ----
+
+def assert_failures(output, options, expected):
+    """Programs are told why on standard output; people read standard error."""
+    if "-json" not in options:
+        assert output == ""
+        return
+    told = json.loads(output)
+    assert (told["port"], told["version"], told["nodes"]) == (None, None, [])
+    assert [(each["host"], each["address"], each["cause"]) for each in told["failures"]] == expected
+    assert all(each["reason"] for each in told["failures"])
+
 
 @pytest.mark.parametrize("options", MODES, ids=" ".join)
 def test_nothing_listens(ours, options):
@@ -184,16 +199,18 @@ def test_nothing_listens(ours, options):
 @pytest.mark.parametrize("options", [[], *MODES], ids=" ".join)
 def test_nothing_listens_on_a_host(ours, options):
     port = free_port()
-    assert ask(ours, port, "-host", "127.0.0.1", *options) == (
-        1, "", f"epmd: -host 127.0.0.1, 127.0.0.1 port {port}: "
-        "connection refused: no epmd listens there\n")
+    code, output, errors = ask(ours, port, "-host", "127.0.0.1", *options)
+    assert (code, errors) == (1, f"epmd: -host 127.0.0.1, 127.0.0.1 port {port}: "
+                              "connection refused: no epmd listens there\n")
+    assert_failures(output, options, [("127.0.0.1", "127.0.0.1", "refused")])
 
 
 @pytest.mark.parametrize("options", [[], *MODES], ids=" ".join)
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "256.1.1.1", "::g", "", "a b"])
 def test_a_host_that_has_no_address(ours, options, host):
     code, output, errors = ask(ours, free_port(), "-host", host, *options, timeout=40)
-    assert (code, output) == (1, "")
+    assert code == 1
+    assert_failures(output, options, [(host, None, "unresolvable")])
     assert re.fullmatch(f"epmd: -host {re.escape(host)}: cannot find its address: .+\n", errors)
 
 
@@ -212,7 +229,8 @@ def test_a_server_that_is_no_epmd(ours, options, reply):
 
 
 @pytest.mark.parametrize("words", [["-l"], ["-json"], ["-host", "h"], ["-json", "-dump"],
-                                   ["-l", "-daemon"], ["-host", "h", "-kill"]], ids=" ".join)
+                                   ["-l", "-daemon"], ["-host", "h", "-kill"], ["-hosts", "h"],
+                                   ["-hosts", "h", "-dump"]], ids=" ".join)
 def test_options_of_other_commands_get_the_usage(ours, words):
     result = run_epmd(ours, "-port", str(free_port()), *words, timeout=5)
     assert (result.returncode, result.stdout) == (1, "")

@@ -243,7 +243,20 @@ OVERVIEW = {
     "escaped": b"&" * 255,
 }
 
+HOSTS = {
+    "list": b"h1,h2.example 10.0.0.1,::1,fe80::1%eth0,@hosts,dns:example.org",
+    "lines": b"# all\nh1\n\n  h2.example. \r\n% of them\n10.0.0.1\n",
+    "erlang": b"'h1.example'.\n'h2'.\nh3.\n",
+    "twice": b"h1,h1,h01,h10,h9,h1",
+    "wrong": b"a@h1,'h2',@,dns:,a/b\x1b[2J\n",
+    "longest": b"a" * 255,
+    "too-long": b"a" * 256,
+    "utf8": "b\u00fccher.example,\u202e".encode(),
+    "empty": b"",
+}
+
 for target, inputs in {
+    "hosts": HOSTS,
     "distribution": DISTRIBUTION,
     "inventory": INVENTORY,
     "protocol": PROTOCOL,
