@@ -19,7 +19,9 @@ from harness import Daemon, clean_env, free_port, wait_for
 
 # Becomes the worker, in the same process: LISTEN_PID has to name it.
 LAUNCHER = """
-import os, sys
+import os, signal, sys
+for ignored_by_python in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(ignored_by_python, signal.SIG_DFL)
 numbers = [int(number) for number in sys.argv[1].split(",") if number]
 for place, number in enumerate(numbers, 3):
     os.dup2(number, place)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state is a file in memory to which every change is appended: what is out of date goes."""
+
+import os
+
+from restart.passing import Watcher
+from wire.protocol import Node, exchange, found, port2, registered, settle
+
+EXTRA = b"e" * 1020
+LAPS = 6000  # of 1.1 KB
+MIB = 1 << 20
+
+
+def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
+    """Neither in what a restart would have to read, nor in the memory that it takes."""
+    with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays", extra=EXTRA) as stays:
+        watcher.take_nodes(1)
+        for number in range(LAPS):
+            Node(watcher.worker, b"guest%d" % (number % 10), extra=EXTRA).close()
+            if number % 100 == 0:
+                watcher.take_all()
+        settle(watcher.worker)
+        watcher.take_all()
+        state = os.fstat(watcher.held["s"][0])
+        assert LAPS * len(EXTRA) > 5 * MIB
+        assert state.st_blocks * 512 < 3 * MIB
+        server = watcher.restart()
+        assert registered(server) == [stays.name]
+        assert exchange(server, port2(b"stays")) == found(b"stays", extra=EXTRA)
+
+
+def watcher_started(watcher):
+    watcher.listen()
+    return watcher.start()
