@@ -114,6 +114,18 @@ def test_each_disagreement_is_a_line(ours, sockets, options, env, expected):
     assert warnings(ours, sockets, options, env) == expected
 
 
+@pytest.mark.parametrize("of_port", [0, 1], ids=["first", "second"])
+def test_a_port_that_one_of_the_sockets_has_is_no_disagreement(ours, of_port):
+    """A unit may listen on further ports."""
+    with listen("127.0.0.1", free_port()) as first, listen("127.0.0.1", free_port()) as second:
+        port = [first, second][of_port].getsockname()[1]
+        server = Inherited(ours, [first, second], "-port", str(port), env={})
+        server.port = port
+        with server:
+            server.stop()
+        assert "inherited socket" not in server.log()
+
+
 def test_a_long_list_does_not_hide_the_cure(ours):
     value = ",".join(f"2001:db8:1111:2222:3333:4444:5555:{number:x}" for number in range(64))
     lines = warnings(ours, ["127.0.0.1"], "-port P", {ADDRESS: value})

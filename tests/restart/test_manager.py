@@ -59,6 +59,16 @@ def test_registrations_survive(manager, end):
     server.wait_log("restored 20 registrations")
 
 
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_the_state_is_stored_before_it_says_that_it_is_ready(manager, busy):
+    """A manager may restart it from then on."""
+    if busy:
+        fill(manager)
+    manager.start()
+    manager.take_until(lambda: "READY=1" in manager.words, "READY=1")
+    assert "FDNAME=s" in manager.words[:manager.words.index("READY=1")]
+
+
 def test_a_second_restart_needs_no_second_store(manager):
     """What the manager holds is not sent again, so that it does not grow."""
     nodes = register(manager.start(), 5)

@@ -144,6 +144,7 @@ static void lines_that_are_none_are_passed_over(void **state)
     (void)state;
     static char longest[NAME_MAX_LEN + 32], longer[NAME_MAX_LEN + 32];
     ASSERT_NAMES("\n\nname\nname a at port \nname a at port 65536\nname a at port 123456\n", "");
+    ASSERT_NAMES("name a at port 000001\n", "");
     ASSERT_NAMES("name a at port 1x\nname a at port -1\nname a at port  1\nname a at port", "");
     ASSERT_NAMES("Name a at port 1\nname a at port 2\nname b at port 3", "<a>2");
     ASSERT_NAMES("name a\nb at port 1\nname at port 2\n at port 3\n", "");
