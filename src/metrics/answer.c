@@ -112,11 +112,12 @@ static int days_of_month(int year, int month)
 /* Writes a time as HTTP has it. Not with gmtime_r(3), which reads a file of time zones. */
 static void format_date(int64_t unix_s, char text[DATE_SIZE])
 {
-    static const char weekdays[] = "ThuFriSatSunMonTueWed";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char weekdays[][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const int second = (int)(unix_s % 86400);
     int64_t days = unix_s / 86400;
-    const char *weekday = weekdays + 3 * (days % 7);
+    const char *weekday = weekdays[days % 7];
     int year = 1970, month = 0;
 
     for (int n; days >= (n = is_leap(year) ? 366 : 365); year++) {
@@ -125,9 +126,9 @@ static void format_date(int64_t unix_s, char text[DATE_SIZE])
     for (int n; days >= (n = days_of_month(year, month)); month++) {
         days -= n;
     }
-    snprintf(text, DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", weekday,
-             (unsigned)days + 1, months + 3 * month, (unsigned)year, (unsigned)second / 3600,
-             (unsigned)second / 60 % 60, (unsigned)second % 60);
+    snprintf(text, DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", weekday, (unsigned)days + 1,
+             months[month], (unsigned)year, (unsigned)second / 3600, (unsigned)second / 60 % 60,
+             (unsigned)second % 60);
 }
 
 static size_t write_head(const struct answer *answer, size_t body_len, int64_t unix_s,

@@ -6,9 +6,9 @@
 
 #include "core/address.h"
 
-static char lower(char byte)
+static int lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+    return byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte;
 }
 
 static bool text_equal(const char *a, size_t a_len, const char *b, size_t b_len)

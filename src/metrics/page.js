@@ -119,16 +119,11 @@ function printable(name) {
 
 function duration(seconds) {
   const s = Math.max(0, Math.floor(seconds));
-  if (s < 60) {
-    return `${s} s`;
+  const [min, h, d] = [60, 3600, 86400].map((unit) => Math.floor(s / unit));
+  if (d > 0) {
+    return `${numbers.format(d)} d ${h % 24} h`;
   }
-  if (s < 3600) {
-    return `${Math.floor(s / 60)} min`;
-  }
-  if (s < 86400) {
-    return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
-  }
-  return `${numbers.format(Math.floor(s / 86400))} d ${Math.floor(s / 3600) % 24} h`;
+  return h > 0 ? `${h} h ${min % 60} min` : min > 0 ? `${min} min` : `${s} s`;
 }
 
 const clock = (ms) => new Date(ms).toLocaleTimeString('en-GB');
@@ -228,38 +223,24 @@ function drawTiles({metrics, nNodes, nHeld, watcher, counted}) {
 
 // ---- curves ----
 
-function svg(name, attributes) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
-  for (const [key, it] of Object.entries(attributes)) {
-    element.setAttribute(key, it);
-  }
-  return element;
+/** Two points that follow one another, as one. */
+function merge(a, b = a) {
+  const n = a.rate * (a.to - a.from) + (b === a ? 0 : b.rate * (b.to - b.from));
+  return {from: a.from, to: b.to, rate: n / (b.to - a.from)};
 }
 
 /** One of the three curves: what happened a second, since the page was opened. */
 class Curve {
-  constructor(which, title) {
-    const figure = find(`#curve-${which}`);
+  constructor(which) {
     this.which = which;
-    this.title = title;
+    this.figure = find(`#curve-${which}`);
     this.points = []; // {from, to, rate}
-    this.output = figure.querySelector('output');
-    this.picture = svg('svg', {viewBox: '0 0 100 40', preserveAspectRatio: 'none', role: 'img'});
-    this.area = svg('path', {class: 'area'});
-    this.line = svg('path', {class: 'line'});
-    this.picture.append(svg('path', {class: 'ground', d: 'M0 39.5H100'}), this.area, this.line);
-    figure.append(this.picture);
   }
 
   add(from, to, rate) {
     this.points.push({from, to, rate});
     if (this.points.length > POINTS_MAX) {
-      this.points = this.points.flatMap((a, i, all) => {
-        const b = all[i + 1] ?? a;
-        const seconds = a.to - a.from + (b === a ? 0 : b.to - b.from);
-        const sums = a.rate * (a.to - a.from) + (b === a ? 0 : b.rate * (b.to - b.from));
-        return i % 2 ? [] : [{from: a.from, to: b.to, rate: sums / seconds}];
-      });
+      this.points = this.points.flatMap((a, i, all) => (i % 2 ? [] : [merge(a, all[i + 1])]));
     }
   }
 
@@ -273,12 +254,13 @@ class Curve {
     const x = (time) => (100 * (time - first) / (last.to - first)).toFixed(2);
     const y = (rate) => (38.5 - 36 * rate / Math.max(most, 1)).toFixed(2);
     const steps = this.points.map((it) => `V${y(it.rate)}H${x(it.to)}`).join('');
-    this.line.setAttribute('d', `M0 ${y(this.points[0].rate)}${steps}`);
-    this.area.setAttribute('d', `M0 40${steps}V40Z`);
     const now = document.createElement('b');
     now.textContent = `${rates.format(last.rate)} / s`;
-    this.output.replaceChildren(now, `, at most ${rates.format(most)}`);
-    this.picture.setAttribute('aria-label', `${this.title} a second: ${this.output.textContent}`);
+    const inside = (selector) => this.figure.querySelector(selector);
+    inside('.line').setAttribute('d', `M0 ${y(this.points[0].rate)}${steps}`);
+    inside('.area').setAttribute('d', `M0 40${steps}V40Z`);
+    inside('output').replaceChildren(now, `, at most ${rates.format(most)}`);
+    inside('svg').setAttribute('aria-label', inside('figcaption').textContent);
   }
 }
 
@@ -297,23 +279,7 @@ function drawCurves(curves, before, facts) {
 
 const rows = new Map(); // of the table, by name
 
-function newRow() {
-  const row = document.createElement('tr');
-  const name = document.createElement('th');
-  name.scope = 'row';
-  name.append(document.createElement('bdi'));
-  row.append(name);
-  for (const [kind, before] of [['number'], [], [, 'versions'], [, 'from'], [, 'since'],
-    ['number', 'for']]) {
-    const cell = document.createElement('td');
-    cell.className = kind ?? '';
-    if (before) {
-      cell.dataset.label = before;
-    }
-    row.append(cell);
-  }
-  return row;
-}
+const newRow = () => find('#node').content.firstElementChild.cloneNode(true);
 
 function fillRow(row, {labels, name, port, since}, now) {
   const low = labels.get('lowest_version');
@@ -408,8 +374,7 @@ function drawRefused({metrics, refusals}, grown) {
 
 // ---- the page ----
 
-const curves = [new Curve('lookups', 'Lookups'), new Curve('registrations', 'Registrations'),
-  new Curve('refusals', 'Refusals')];
+const curves = ['lookups', 'registrations', 'refusals'].map((which) => new Curve(which));
 const opened = Date.now();
 let recent = []; // what was told in the last minute, oldest first
 let answered = 0; // when epmd did so last

@@ -179,6 +179,19 @@ def test_curves_show_what_happened(browser, observed):
 
 
 @needs_browser
+def test_a_curve_has_a_bound(browser, observed):
+    """A page that is open for days keeps all that happened, ever more coarsely."""
+    open_page(browser, observed)
+    browser.value("window.curve = new Curve('lookups'); for (let i = 0; i < 5000; i++) "
+                  "curve.add(1000 * i, 1000 * i + 1000, i % 7)")
+    points = browser.value("curve.points")
+    assert 100 < len(points) <= 600
+    assert points[0]["from"] == 0 and points[-1]["to"] == 5000000
+    total = sum(it["rate"] * (it["to"] - it["from"]) / 1000 for it in points)
+    assert round(total, 3) == sum(number % 7 for number in range(5000))
+
+
+@needs_browser
 def test_a_restart_is_no_flood(browser, ours):
     """Counters begin again, and no rate is negative or counts them twice."""
     with ObservedKept(ours) as daemon, Node(daemon, b"kept"):
