@@ -12,7 +12,10 @@
 #include "client/names_reply.h"
 #include "client/output.h"
 #include "client/target.h"
+#include "core/ascii.h"
 #include "core/name.h"
+
+#define REASON_SIZE 512 /* of a refused reload */
 
 struct command {
     enum options_command command;
@@ -59,10 +62,21 @@ static const struct {
     {COMMAND_STOP, "STOPPED", "STOPPED", EXIT_SUCCESS},
     {COMMAND_STOP, "NOEXIST", "NOEXIST", EXIT_SUCCESS},
     {COMMAND_RELOAD, "OK", "Reloading", EXIT_SUCCESS},
-    {COMMAND_RELOAD, "NO",
-     "Reloading not possible - no keeper or service manager holds the registrations.",
-     EXIT_FAILURE},
 };
+
+/* The reason behind "NO: ", as text; an older epmd gives none. */
+static int print_no_reload(const char *reply)
+{
+    static const char no[] = "NO: ";
+    char reason[REASON_SIZE] = "no keeper or service manager holds the registrations";
+    if (strncmp(reply, no, sizeof no - 1) == 0) {
+        const char *text = reply + sizeof no - 1;
+        size_t len = strnlen(text, sizeof reason - 1);
+        ascii_copy((const uint8_t *)text, len, '?', reason);
+    }
+    printf("Reloading not possible - %s.\n", reason);
+    return EXIT_FAILURE;
+}
 
 static int print_answer(enum options_command command, const struct exchange_reply *reply)
 {
@@ -73,6 +87,9 @@ static int print_answer(enum options_command command, const struct exchange_repl
             puts(answer_table[i].printed);
             return answer_table[i].status;
         }
+    }
+    if (command == COMMAND_RELOAD && strncmp(text, "NO", 2) == 0) {
+        return print_no_reload(text);
     }
     printf("epmd: local epmd responded with <%s>\n", text);
     return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What has happened since this process started. Each number only grows.
+ * What has happened since the first process of this epmd started: a reload hands them on.
+ * Each number only grows.
  */
 #ifndef EPMD_CORE_COUNTERS_H
 #define EPMD_CORE_COUNTERS_H
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/refusal.h"
+#include "core/wire.h"
 
 #define COUNTERS_TAGS 128 /* a tag is a character of ASCII */
 
@@ -18,7 +20,14 @@ struct counters {
     uint64_t refusals[REFUSAL_COUNT]; /* requests and peers that were refused, by reason */
     uint64_t unregistrations;         /* nodes that have left */
     uint64_t expired;                 /* connections that did not finish in time */
-    uint64_t gave_way;                /* unfinished connections closed to make room */
+    uint64_t evicted;                 /* unfinished connections closed to make room */
 };
+
+/* Writes the counters so that another version can read them: requests by their tags, refusals
+ * by their words. */
+void counters_write(struct wire_writer *writer, const struct counters *counters);
+
+/* Reads them back. What this version does not count is passed over. */
+void counters_read(struct wire_reader *reader, struct counters *out);
 
 #endif

@@ -179,6 +179,8 @@ bool protocol_alive_refusal_has_reply(enum refusal refusal)
     case REFUSAL_EXTRA_TOO_LONG:
     case REFUSAL_NAME_TAKEN:
     case REFUSAL_REGISTRY_FULL:
+    case REFUSAL_HOST_FULL:
+    case REFUSAL_KEPT_FOR_LOCAL:
     case REFUSAL_NO_MEMORY:
         return true;
     default:

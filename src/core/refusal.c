@@ -36,9 +36,20 @@ static const struct {
     [REFUSAL_NO_SUCCESSOR] =
         {"no_successor",
          "there is no keeper and no service manager, the registrations would be lost"},
+    [REFUSAL_NO_PROGRAM] = {"no_program",
+                            "the keeper cannot start the program that is on disk now"},
+    [REFUSAL_NOT_ALL_KEPT] =
+        {"not_all_kept", "not all registrations are with the watcher, a restart would lose some"},
+    [REFUSAL_RELOADED_LATELY] =
+        {"reloaded_lately",
+         "the last reload by request is less than 10 s ago; wait, or send SIGHUP"},
     [REFUSAL_NAME_TAKEN] = {"name_taken", "the name is taken"},
     [REFUSAL_REGISTRY_FULL] =
         {"registry_full", "no descriptor is left for one more node; raise the limit of open files"},
+    [REFUSAL_HOST_FULL] = {"host_full",
+                           "its host has as many nodes as one may have (-max_nodes_per_host)"},
+    [REFUSAL_KEPT_FOR_LOCAL] = {"kept_for_local",
+                                "what is left is kept for nodes of this host (-reserve_local)"},
     [REFUSAL_NO_MEMORY] = {"no_memory", "out of memory"},
     [REFUSAL_NO_ROOM] = {"no_room", "no descriptor is left for peers from elsewhere"},
     [REFUSAL_TOO_MANY] = {"too_many",

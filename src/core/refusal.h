@@ -3,7 +3,7 @@
  * Why a request is not served.
  *
  * The protocol tells a client almost nothing ("result 1", or a close), so the
- * reason travels beside the reply up to whoever writes the log.
+ * reason travels beside the reply up to the code that writes the log.
  */
 #ifndef EPMD_CORE_REFUSAL_H
 #define EPMD_CORE_REFUSAL_H
@@ -34,8 +34,13 @@ enum refusal {
     REFUSAL_NOT_RELAXED,
     REFUSAL_NODES_ALIVE,
     REFUSAL_NO_SUCCESSOR,
+    REFUSAL_NO_PROGRAM,
+    REFUSAL_NOT_ALL_KEPT,
+    REFUSAL_RELOADED_LATELY,
     REFUSAL_NAME_TAKEN,
     REFUSAL_REGISTRY_FULL,
+    REFUSAL_HOST_FULL,
+    REFUSAL_KEPT_FOR_LOCAL,
     REFUSAL_NO_MEMORY,
     REFUSAL_NO_ROOM,
     REFUSAL_TOO_MANY,

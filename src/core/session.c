@@ -3,6 +3,7 @@
 #include "core/session.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,11 @@ static size_t request_len(const uint8_t *bytes, size_t len)
     return reader.overrun ? 0 : PROTOCOL_LENGTH_SIZE + frame_len;
 }
 
+bool session_has_begun(const struct session *session)
+{
+    return session->held_len > PROTOCOL_LENGTH_SIZE;
+}
+
 size_t session_want(const struct session *session)
 {
     size_t len = session->held ? request_len(session->held, session->held_len) : 0;
@@ -94,10 +100,14 @@ static void outcome_reply(struct session_outcome *outcome, const uint8_t *reply,
 
 /* A node that closes and registers again at once finds its old connection still
  * registered, because the end of that has not been read yet: look before refusing. */
-static enum refusal session_register(struct session_context *context,
+static enum refusal session_register(struct session *session, struct session_context *context,
                                      const struct protocol_node *info, struct registry_node **node)
 {
-    enum refusal refusal = registry_add(&context->registry, info, node);
+    enum refusal refusal = context->hooks.may_register(session);
+    if (refusal != REFUSAL_NONE) {
+        return refusal;
+    }
+    refusal = registry_add(&context->registry, info, node);
     if (refusal == REFUSAL_NAME_TAKEN && context->hooks.end_if_over((*node)->owner)) {
         refusal = registry_add(&context->registry, info, node);
     }
@@ -111,7 +121,7 @@ static void serve_alive(struct session *session, struct session_context *context
     struct registry_node *node = NULL;
 
     if (outcome->refusal == REFUSAL_NONE) {
-        outcome->refusal = session_register(context, info, &node);
+        outcome->refusal = session_register(session, context, info, &node);
         bool told = outcome->refusal == REFUSAL_NONE || outcome->refusal == REFUSAL_NAME_TAKEN;
         outcome->node = told ? node : NULL;
     }
@@ -171,7 +181,7 @@ static void serve_listing(struct session_context *context, struct session_listin
 static void serve_info(struct session *session, struct session_context *context,
                        struct session_outcome *outcome)
 {
-    context->hooks.describe(session, &context->self);
+    context->hooks.describe(session);
     /* Both only grow, and so does their sum with each of them. */
     uint64_t generation = context->registry.generation + context->self.generation;
     if (!listing_is_true(&context->info, generation)) {
@@ -201,14 +211,20 @@ static void serve_kill(struct session_context *context, struct session_outcome *
     }
 }
 
-static void serve_reload(struct session_context *context, struct session_outcome *outcome)
+/* Older clients look at the first two letters only. */
+static void serve_reload(struct session *session, struct session_context *context,
+                         struct session_outcome *outcome)
 {
-    size_t len = protocol_encode_text(context->reply, context->can_reload ? "OK" : "NO");
-    outcome_reply(outcome, context->reply, len);
-    if (context->can_reload) {
+    char reason[SESSION_REASON_SIZE], text[SESSION_REASON_SIZE + sizeof "NO: "];
+    outcome->refusal = context->hooks.may_reload(session, reason);
+    bool obeyed = outcome->refusal == REFUSAL_NONE;
+    if (!obeyed) {
+        snprintf(text, sizeof text, "NO: %s", reason);
+    }
+    outcome_reply(outcome, context->reply,
+                  protocol_encode_text(context->reply, obeyed ? "OK" : text));
+    if (obeyed) {
         outcome->verdict = SESSION_RELOAD;
-    } else {
-        outcome->refusal = REFUSAL_NO_SUCCESSOR;
     }
 }
 
@@ -242,7 +258,7 @@ static void session_serve(struct session *session, struct session_context *conte
         serve_kill(context, outcome);
         break;
     case PROTOCOL_RELOAD_REQ:
-        serve_reload(context, outcome);
+        serve_reload(session, context, outcome);
         break;
     case PROTOCOL_INFO_REQ:
         serve_info(session, context, outcome);

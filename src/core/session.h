@@ -34,17 +34,24 @@ struct session {
     struct registry_node *node; /* what this session registered, or NULL */
 };
 
-/* What sessions ask of whoever has the connections. */
+/* Room for a sentence that tells a peer why something is refused. */
+#define SESSION_REASON_SIZE 256
+
+/* What sessions ask of the owner of the connections. */
 struct session_hooks {
     /* Ends a registered session whose connection has ended, or has bytes to be read, which
-     * end it, though nobody has noticed yet. Returns whether it was so. */
+     * end it, though that has not been noticed yet. Returns whether it was so. */
     bool (*end_if_over)(struct session *session);
 
     /* Ends the connection of a registered session, and the session with it. */
     void (*end)(struct session *session);
 
-    /* Brings up to date what the daemon tells a session's peer of itself. */
-    void (*describe)(struct session *session, struct inventory_daemon *self);
+    /* Returns REFUSAL_NONE where the session's peer may register one more node. */
+    enum refusal (*may_register)(struct session *session);
+    /* Returns REFUSAL_NONE where a successor may take over; else a sentence in `reason`. */
+    enum refusal (*may_reload)(struct session *session, char reason[SESSION_REASON_SIZE]);
+    /* Brings up to date what the daemon tells a session's peer of itself, in the context. */
+    void (*describe)(struct session *session);
 };
 
 /* The last reply of its kind, good as long as what it tells of has that generation. */
@@ -59,8 +66,7 @@ struct session_context {
     struct policy policy;
     struct counters counters; /* of connections, the caller counts */
     struct session_hooks hooks;
-    bool can_reload; /* a successor would find the registrations */
-    uint16_t port;   /* epmd's own, as NAMES and DUMP report it */
+    uint16_t port; /* epmd's own, as NAMES and DUMP report it */
     struct inventory_daemon self;
     struct session_listing names, dump, info;
     uint8_t reply[PROTOCOL_REPLY_MAX];
@@ -70,7 +76,7 @@ enum session_verdict {
     SESSION_WAIT,       /* the request is not complete */
     SESSION_CLOSE,      /* close without a reply */
     SESSION_REPLY,      /* send the reply, then close */
-    SESSION_REGISTERED, /* send the reply and stay; whatever comes next ends the node */
+    SESSION_REGISTERED, /* send the reply and stay; what the peer sends next ends the node */
     SESSION_SHUTDOWN,   /* send the reply, then end the daemon */
     SESSION_RELOAD,     /* send the reply, then let a successor take over */
 };
@@ -108,6 +114,9 @@ void session_forget_request(struct session *session);
 
 /* Ends it, and unregisters its node. */
 void session_deinit(struct session *session, struct session_context *context);
+
+/* Whether enough of the request has come to tell what it asks. */
+bool session_has_begun(const struct session *session);
 
 /* How many bytes the session takes at the most in its next session_receive(): all of
  * a request while its length is unknown, then only what is missing of it. */

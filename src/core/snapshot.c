@@ -16,10 +16,11 @@
 static const char magic[8] = {'e', 'p', 'm', 'd', 's', 't', 'a', 't'};
 
 #define FRAME_SIZE 16 /* of a record, before its body */
+#define BODY_SIZE 37  /* beside name and extra */
 
 enum record_kind {
     RECORD_LIVE = 1,
-    RECORD_LEFT = 2,
+    RECORD_GONE = 2, /* a live node's name is a departed one from here on */
     RECORD_DEPARTED = 3,
 };
 
@@ -33,7 +34,7 @@ struct record {
     struct protocol_node info;
 };
 
-/* Against damage, not against malice: whoever can write there owns the registry. */
+/* Against damage, not against malice: a process that can write there owns the registry. */
 static uint64_t check_of(const uint8_t *bytes, size_t len)
 {
     static const uint8_t seed[HASH_SEED_SIZE] = {0};
@@ -100,14 +101,19 @@ size_t snapshot_encode_live(uint8_t out[SNAPSHOT_RECORD_MAX], const struct regis
     return encode_record(out, RECORD_LIVE, node);
 }
 
-size_t snapshot_encode_left(uint8_t out[SNAPSHOT_RECORD_MAX], const struct registry_node *node)
+size_t snapshot_encode_gone(uint8_t out[SNAPSHOT_RECORD_MAX], const struct registry_node *node)
 {
-    return encode_record(out, RECORD_LEFT, node);
+    return encode_record(out, RECORD_GONE, node);
 }
 
 size_t snapshot_encode_departed(uint8_t out[SNAPSHOT_RECORD_MAX], const struct registry_node *node)
 {
     return encode_record(out, RECORD_DEPARTED, node);
+}
+
+size_t snapshot_record_len(const struct registry_node *node)
+{
+    return (size_t)FRAME_SIZE + BODY_SIZE + node->info.name_len + node->info.extra_len;
 }
 
 /* Returns -EINVAL where the body is no record, or says what no node could have said. */
@@ -121,30 +127,44 @@ static int decode_body(const uint8_t *bytes, size_t len, struct record *out)
     out->creation = wire_read_u32(&reader);
     out->fd = (int)wire_read_u32(&reader);
     protocol_read_node(&reader, &out->info);
-    if (reader.overrun || out->info.extra_len > PROTOCOL_EXTRA_MAX ||
-        out->creation < REGISTRY_CREATION_MIN ||
+    if (reader.overrun || out->info.extra_len > PROTOCOL_EXTRA_MAX || out->kind < RECORD_LIVE ||
+        out->kind > RECORD_DEPARTED || out->creation < REGISTRY_CREATION_MIN ||
         name_check(out->info.name, out->info.name_len) != REFUSAL_NONE) {
         return -EINVAL;
     }
     return 0;
 }
 
+static int replay_gone(const struct record *record, struct registry *registry)
+{
+    struct registry_node *node = registry_find(registry, record->info.name, record->info.name_len);
+    if (!node) {
+        return -EINVAL;
+    }
+    registry_remove(registry, node);
+    return 0;
+}
+
+/* A live record replaces an earlier one of its name, whose departure could not be written. */
+static enum refusal replay_add(const struct record *record, struct registry *registry,
+                               struct registry_node **node)
+{
+    enum refusal refusal = registry_add(registry, &record->info, node);
+    if (refusal == REFUSAL_NAME_TAKEN && record->kind == RECORD_LIVE) {
+        registry_remove(registry, *node);
+        refusal = registry_add(registry, &record->info, node);
+    }
+    return refusal;
+}
+
 /* Returns 0; -EINVAL where the record contradicts the ones before; -ENOSPC. */
 static int replay_record(const struct record *record, struct registry *registry)
 {
     struct registry_node *node;
-    if (record->kind == RECORD_LEFT) {
-        node = registry_find(registry, record->info.name, record->info.name_len);
-        if (!node) {
-            return -EINVAL;
-        }
-        registry_remove(registry, node);
-        return 0;
+    if (record->kind == RECORD_GONE) {
+        return replay_gone(record, registry);
     }
-    if (record->kind != RECORD_LIVE && record->kind != RECORD_DEPARTED) {
-        return -EINVAL;
-    }
-    enum refusal refusal = registry_add(registry, &record->info, &node);
+    enum refusal refusal = replay_add(record, registry, &node);
     if (refusal != REFUSAL_NONE) {
         return refusal == REFUSAL_NAME_TAKEN ? -EINVAL : -ENOSPC;
     }
@@ -158,40 +178,91 @@ static int replay_record(const struct record *record, struct registry *registry)
     return 0;
 }
 
-static void replay_body(const uint8_t *body, size_t len, uint64_t check, struct registry *registry,
-                        struct snapshot_report *report)
+/* Whether a record is left out: that of a node that is shed, or of its departure. */
+static bool is_shed(const struct record *record, struct snapshot_shedding *shedding,
+                    const struct registry *registry)
 {
-    struct record record;
-    int status = check == check_of(body, len) ? decode_body(body, len, &record) : -EINVAL;
-    if (status == 0) {
-        status = replay_record(&record, registry);
+    uint16_t extra_len = record->info.extra_len;
+    if (record->kind == RECORD_DEPARTED) {
+        return shedding->departed;
     }
-    if (status == 0) {
-        report->n_records++;
-    } else if (status == -ENOSPC) {
-        report->n_refused++;
-    } else {
-        report->n_damaged++;
+    if (!shedding->registrations) {
+        return false;
     }
+    if (record->kind == RECORD_GONE) {
+        return !registry_find(registry, record->info.name, record->info.name_len);
+    }
+    if (extra_len == shedding->extra_over && shedding->n_at > 0) {
+        shedding->n_at--;
+        return true;
+    }
+    return extra_len > shedding->extra_over;
 }
 
-void snapshot_replay(const uint8_t *records, size_t len, struct registry *registry,
-                     struct snapshot_report *report)
+/* Reads the next whole record of `reader`. Returns 1; 0 where there is none; -EINVAL where
+ * it is damaged. */
+static int next_record(struct wire_reader *reader, struct record *out)
+{
+    struct wire_reader ahead = *reader;
+    uint32_t body_len = wire_read_u32(&ahead);
+    uint32_t inverse = wire_read_u32(&ahead);
+    uint64_t check = wire_read_u64(&ahead);
+    const uint8_t *body = wire_read_bytes(&ahead, body_len);
+    if (ahead.overrun || inverse != ~body_len) {
+        return 0;
+    }
+    *reader = ahead;
+    return check == check_of(body, body_len) && decode_body(body, body_len, out) == 0 ? 1 : -EINVAL;
+}
+
+size_t snapshot_replay(const uint8_t *records, size_t len, struct registry *registry,
+                       struct snapshot_shedding *shedding, struct snapshot_report *report)
 {
     struct wire_reader reader;
+    struct record record;
+    int status;
     wire_reader_init(&reader, records, len);
-    *report = (struct snapshot_report){0};
-    while (wire_reader_left(&reader) > 0) {
-        size_t before = wire_reader_left(&reader);
-        uint32_t body_len = wire_read_u32(&reader);
-        uint32_t inverse = wire_read_u32(&reader);
-        uint64_t check = wire_read_u64(&reader);
-        const uint8_t *body = wire_read_bytes(&reader, body_len);
-        if (reader.overrun || inverse != ~body_len) {
-            /* Where the next one begins is unknown. */
-            report->n_lost = before;
-            return;
+    while ((status = next_record(&reader, &record)) != 0) {
+        if (status > 0 && is_shed(&record, shedding, registry)) {
+            report->n_shed += record.kind == RECORD_LIVE;
+            continue;
         }
-        replay_body(body, body_len, check, registry, report);
+        status = status < 0 ? status : replay_record(&record, registry);
+        report->n_records += status == 0;
+        report->n_refused += status == -ENOSPC;
+        report->n_damaged += status == -EINVAL;
     }
+    return len - wire_reader_left(&reader);
+}
+
+size_t snapshot_count(const uint8_t *records, size_t len, struct snapshot_census *census)
+{
+    struct wire_reader reader;
+    struct record record;
+    int status;
+    wire_reader_init(&reader, records, len);
+    while ((status = next_record(&reader, &record)) != 0) {
+        size_t *n = status > 0 ? &census->n_of_extra[record.info.extra_len] : NULL;
+        if (n && record.kind == RECORD_LIVE) {
+            (*n)++;
+            census->n_live++;
+        } else if (n && record.kind == RECORD_GONE && *n > 0) {
+            (*n)--;
+            census->n_live--;
+        }
+    }
+    return len - wire_reader_left(&reader);
+}
+
+void snapshot_choose(const struct snapshot_census *census, size_t n_kept,
+                     struct snapshot_shedding *shedding)
+{
+    size_t n_to_shed = census->n_live > n_kept ? census->n_live - n_kept : 0;
+    uint16_t extra = PROTOCOL_EXTRA_MAX;
+    while (extra > 0 && census->n_of_extra[extra] < n_to_shed) {
+        n_to_shed -= census->n_of_extra[extra--];
+    }
+    shedding->registrations = true;
+    shedding->extra_over = extra;
+    shedding->n_at = n_to_shed;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listening sockets, and who gets in. */
+/* Listening sockets, and the connections that they yield. */
 #include "daemon/acceptor.h"
 
 #include <errno.h>
@@ -7,10 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/connection.h"
-#include "daemon/listener.h"
 #include "daemon/report.h"
-#include "daemon/server.h"
 #include "system/log.h"
 
 static const struct timeval accept_pause = {.tv_usec = 50000};
@@ -50,57 +47,37 @@ static bool is_shortage(int error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Who may ask nothing is found out before it costs anything or takes anybody's place. */
-static enum refusal check_peer(struct server *server, const struct listener_peer *peer)
-{
-    if (policy_may_ask_anything(&server->sessions.policy, &peer->peer.address, peer->local)) {
-        return capacity_make_room(&server->capacity, peer);
-    }
-    return REFUSAL_NOTHING_ALLOWED;
-}
-
-static void acceptor_admit(struct server *server, int fd, const struct listener_peer *peer)
-{
-    enum refusal refusal = check_peer(server, peer);
-    server->sessions.counters.connections++;
-    if (refusal == REFUSAL_NONE) {
-        refusal = connection_start(server, fd, peer);
-    }
-    if (refusal != REFUSAL_NONE) {
-        server->sessions.counters.refusals[refusal]++;
-        report_turned_away(&peer->peer, refusal);
-        close(fd);
-    }
-}
-
-/* Takes one connection a wake-up: another attempt would mostly find nobody waiting. */
+/* Takes one connection a wake-up: another attempt would mostly find none that waits. */
 static void on_acceptable(evutil_socket_t fd, short what, void *argument)
 {
     (void)what;
     struct acceptor *acceptor = argument;
+    const struct acceptor_hooks *hooks = &acceptor->hooks;
     struct listener_peer peer;
     int accepted = listener_accept(fd, &peer);
-    if (is_shortage(accepted)) {
-        if (!capacity_evict(&acceptor->server->capacity)) {
-            acceptor_pause(acceptor, accepted);
-        }
-    } else if (accepted < 0) {
-        return; /* nobody waits any more */
-    } else {
-        acceptor_admit(acceptor->server, accepted, &peer);
+    if (accepted >= 0) {
+        hooks->accepted(hooks->argument, accepted, &peer);
+    } else if (is_shortage(accepted) && !hooks->shortage(hooks->argument)) {
+        acceptor_pause(acceptor, accepted);
     }
+}
+
+void acceptor_init(struct acceptor *acceptor, struct event_base *base,
+                   const struct acceptor_hooks *hooks)
+{
+    *acceptor = (struct acceptor){.base = base, .hooks = *hooks};
+    evtimer_assign(&acceptor->again, base, on_accept_again, acceptor);
 }
 
 static int acceptor_add(struct acceptor *acceptor, int fd)
 {
     struct event *listener = &acceptor->listeners[acceptor->n_listeners];
-    event_assign(listener, acceptor->server->base, fd, EV_READ | EV_PERSIST, on_acceptable,
-                 acceptor);
+    event_assign(listener, acceptor->base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);
     if (event_add(listener, NULL) < 0) {
         return -ENOMEM;
     }
     acceptor->n_listeners++;
-    listener_await_bytes(fd);
+    listener_prepare(fd);
     return 0;
 }
 
@@ -112,6 +89,16 @@ static void log_cannot_listen(int level, const struct address *address, uint16_t
     log_line(level, "cannot listen on %s port %u: %s%s", text, port, strerror(-error), consequence);
 }
 
+int acceptor_open_at(struct acceptor *acceptor, const struct endpoint *endpoint)
+{
+    int fd = listener_open(&endpoint->address, endpoint->port);
+    int status = fd < 0 ? fd : acceptor_add(acceptor, fd);
+    if (fd >= 0 && status < 0) {
+        close(fd);
+    }
+    return status;
+}
+
 /* The errors of socket(2) and bind(2) for an address of a family that the host does not have. */
 static bool lacks_family(int error)
 {
@@ -119,38 +106,27 @@ static bool lacks_family(int error)
 }
 
 static int acceptor_open_one(struct acceptor *acceptor, const struct binding *binding,
-                             struct endpoint *in_use)
+                             uint16_t port, struct endpoint *in_use)
 {
-    uint16_t port = acceptor->server->options->port;
-    int fd = listener_open(&binding->address, port);
-    if (fd == -EADDRINUSE) {
-        *in_use = (struct endpoint){.address = binding->address, .port = port};
-        return fd;
-    }
-    if (lacks_family(fd) && !binding->required) {
-        log_cannot_listen(LOG_INFO, &binding->address, port, fd, "; left out");
+    const struct endpoint endpoint = {.address = binding->address, .port = port};
+    int status = acceptor_open_at(acceptor, &endpoint);
+    if (status == -EADDRINUSE) {
+        *in_use = endpoint;
+    } else if (lacks_family(status) && !binding->required) {
+        log_cannot_listen(LOG_INFO, &binding->address, port, status, "; left out");
         return 0;
-    }
-    if (fd < 0) {
-        log_cannot_listen(LOG_ERR, &binding->address, port, fd, "");
-        return fd;
-    }
-    int status = acceptor_add(acceptor, fd);
-    if (status < 0) {
+    } else if (status < 0) {
         log_cannot_listen(LOG_ERR, &binding->address, port, status, "");
-        close(fd);
-        return status;
     }
-    store_add_listener(&acceptor->server->store, fd);
-    return 0;
+    return status;
 }
 
-static int acceptor_open_all(struct acceptor *acceptor, struct endpoint *in_use)
+int acceptor_open(struct acceptor *acceptor, const struct options *options, struct endpoint *in_use)
 {
     struct binding bindings[BINDING_MAX];
-    size_t n = binding_plan(acceptor->server->options, bindings);
+    size_t n = binding_plan(options, bindings);
     for (size_t i = 0; i < n; i++) {
-        int status = acceptor_open_one(acceptor, &bindings[i], in_use);
+        int status = acceptor_open_one(acceptor, &bindings[i], options->port, in_use);
         if (status < 0) {
             return status;
         }
@@ -162,7 +138,7 @@ static int acceptor_open_all(struct acceptor *acceptor, struct endpoint *in_use)
     return 0;
 }
 
-static int acceptor_adopt(struct acceptor *acceptor, const int *fds, size_t n)
+int acceptor_adopt(struct acceptor *acceptor, const int *fds, size_t n)
 {
     if (n > ACCEPTOR_LISTENERS_MAX) {
         log_line(LOG_ERR, "%zu listening sockets were passed, %d is the most", n,
@@ -181,20 +157,9 @@ static int acceptor_adopt(struct acceptor *acceptor, const int *fds, size_t n)
     return 0;
 }
 
-int acceptor_open(struct acceptor *acceptor, struct server *server,
-                  const struct inheritance *inheritance, struct endpoint *in_use)
+int acceptor_descriptor(const struct acceptor *acceptor, size_t i)
 {
-    *acceptor = (struct acceptor){.server = server};
-    evtimer_assign(&acceptor->again, server->base, on_accept_again, acceptor);
-    if (inheritance->n_listeners > 0) {
-        return acceptor_adopt(acceptor, inheritance->listeners, inheritance->n_listeners);
-    }
-    if (server->options->systemd) {
-        log_line(LOG_ERR, "-systemd: no TCP socket that listens was passed (LISTEN_FDS); is there "
-                          "a .socket unit that starts this service?");
-        return -ENOTCONN;
-    }
-    return acceptor_open_all(acceptor, in_use);
+    return event_get_fd(&acceptor->listeners[i]);
 }
 
 size_t acceptor_list_sockets(const struct acceptor *acceptor,
@@ -202,14 +167,14 @@ size_t acceptor_list_sockets(const struct acceptor *acceptor,
 {
     size_t n = 0;
     for (size_t i = 0; i < acceptor->n_listeners; i++) {
-        int fd = event_get_fd(&acceptor->listeners[i]);
+        int fd = acceptor_descriptor(acceptor, i);
         out[n].takes_ipv4 = listener_takes_ipv4(fd);
         n += listener_endpoint(fd, &out[n].endpoint) == 0;
     }
     return n;
 }
 
-void acceptor_announce(const struct acceptor *acceptor)
+void acceptor_announce(const struct acceptor *acceptor, const struct options *options)
 {
     struct agreement_socket sockets[ACCEPTOR_LISTENERS_MAX];
     size_t n = acceptor_list_sockets(acceptor, sockets);
@@ -218,8 +183,8 @@ void acceptor_announce(const struct acceptor *acceptor)
         address_format(&sockets[i].endpoint.address, address);
         log_line(LOG_INFO, "listening on %s port %u", address, sockets[i].endpoint.port);
     }
-    if (acceptor->server->options->systemd) {
-        agreement_check(acceptor->server->options, sockets, n);
+    if (options->systemd) {
+        agreement_check(options, sockets, n);
     }
 }
 
@@ -232,13 +197,13 @@ void acceptor_suspend(struct acceptor *acceptor)
 void acceptor_free_port(struct acceptor *acceptor)
 {
     for (size_t i = 0; i < acceptor->n_listeners; i++) {
-        shutdown(event_get_fd(&acceptor->listeners[i]), SHUT_RDWR);
+        shutdown(acceptor_descriptor(acceptor, i), SHUT_RDWR);
     }
 }
 
 void acceptor_close(struct acceptor *acceptor)
 {
-    if (!acceptor->server) {
+    if (!acceptor->base) {
         return;
     }
     acceptor_suspend(acceptor);

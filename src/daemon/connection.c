@@ -7,77 +7,89 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/description.h"
-#include "daemon/server.h"
+#include "daemon/report.h"
 #include "daemon/unsent.h"
 #include "system/clock.h"
-#include "system/descriptors.h"
-#include "system/keeper.h"
+
+/* What a client of HTTP may have sent beyond its request is read, up to this many times the
+ * input's size: with unread bytes, close(2) would reset the connection, and the reply with it. */
+#define SURPLUS_READS_MAX 8
+
+/* A reply to be sent. The bytes are good until the next one is made. */
+struct reply {
+    enum session_verdict verdict; /* what comes after it */
+    const uint8_t *bytes;
+    size_t len;
+    struct listing *listing; /* what the bytes lie in; or NULL */
+};
 
 static void connection_read(struct connection *connection);
 static void connection_send_unsent(struct connection *connection);
 
-static struct connection *connection_of(struct session *session)
+/* ---- the end ---- */
+
+/* A reply that stops in the middle must not look complete: NAMES and DUMP have no length, so
+ * only a reset tells the peer. */
+static void connection_reset_on_close(const struct connection *connection)
 {
-    return (struct connection *)((char *)session - offsetof(struct connection, session));
+    const struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(connection->session.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 static void connection_drop_unsent(struct connection *connection)
 {
-    if (connection->unsent) {
-        capacity_wait_less(&connection->server->capacity, connection->unsent->kept_len);
-        unsent_free(connection->unsent);
-        connection->unsent = NULL;
-    }
+    unsent_free(connection->unsent);
+    connection->unsent = NULL;
 }
 
 /* The end of the last descriptor takes it out of epoll's set, which is cheaper than to do
- * so before; but a stored one is not the last. */
+ * so before; but one that the watcher has a duplicate of is not the last. */
 static void connection_close(struct connection *connection)
 {
-    if (!connection->stored) {
+    bool has_duplicate = store_has_sent(&connection->entry);
+    if (connection->unsent) {
+        connection_reset_on_close(connection);
+    }
+    if (!has_duplicate) {
         close(connection->session.fd);
     }
     if (event_initialized(&connection->event)) {
         event_del(&connection->event);
     }
-    if (connection->stored) {
+    if (has_duplicate) {
         close(connection->session.fd);
     }
 }
 
+static bool is_answering(enum connection_state state)
+{
+    return state == CONNECTION_REPLY_HELD_UP || state == CONNECTION_REPLYING;
+}
+
 void connection_free(struct connection *connection, enum report_end end)
 {
-    struct server *server = connection->server;
+    struct connections *all = connection->all;
+    enum session_verdict command = connection->after_reply;
+    bool was_registered = connection->session.node != NULL;
     report_closed(&connection->session, end);
-    server->sessions.counters.expired += end == REPORT_END_EXPIRED;
-    server->sessions.counters.gave_way += end == REPORT_END_GAVE_WAY;
-    if (connection->after_reply == SESSION_SHUTDOWN) {
-        server_stop(server); /* whatever became of the reply */
+    if (connection->protocol == CONNECTION_EPMD) {
+        all->sessions.counters.expired += end == REPORT_END_EXPIRED;
+        all->sessions.counters.evicted += end == REPORT_END_EVICTED;
     }
-    if (connection->session.node) {
-        store_remove(&server->store, connection);
+    all->n_answering -= is_answering(connection->state);
+    if (was_registered) {
+        store_remove(&all->store, &connection->entry, connection->session.node);
     }
-    capacity_remove(&server->capacity, connection);
-    session_deinit(&connection->session, &server->sessions);
+    capacity_remove(&all->capacity, &connection->slot);
+    session_deinit(&connection->session, &all->sessions);
+    scrape_deinit(&connection->scrape);
     connection_close(connection);
     connection_drop_unsent(connection);
     free(connection);
-    server_check_drained(server);
-}
-
-void connection_end_with_daemon(struct connection *connection)
-{
-    const struct server *server = connection->server;
-    bool has_successor = !server->store.keeper || server->exit_status == KEEPER_EXIT_RELOAD;
-    bool is_left = connection->stored && server->store.is_closed && has_successor;
-    connection_free(connection, is_left ? REPORT_END_LEFT : REPORT_END_SHUTDOWN);
-}
-
-void connection_give_way(struct connection *connection, const char *why)
-{
-    report_gave_way(&connection->session, why);
-    connection_free(connection, REPORT_END_GAVE_WAY);
+    if (was_registered) {
+        store_tidy(&all->store);
+    }
+    all->hooks.ended(all->hooks.argument, command);
 }
 
 /* Whether a recv(2) that failed only has to be made again. */
@@ -90,14 +102,16 @@ static bool may_come_later(int error)
  * connection instead of ending it. */
 static void connection_end_registration(struct connection *connection)
 {
-    struct server *server = connection->server;
-    ssize_t n = recv(connection->session.fd, server->input, sizeof server->input, 0);
+    struct connections *all = connection->all;
+    ssize_t n = recv(connection->session.fd, all->input, sizeof all->input, 0);
     if (n > 0) {
         connection_free(connection, REPORT_END_TALKED);
     } else if (n == 0 || !may_come_later(errno)) {
         connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
     }
 }
+
+/* ---- waiting ---- */
 
 static void on_event(evutil_socket_t fd, short what, void *argument)
 {
@@ -120,6 +134,9 @@ static void on_event(evutil_socket_t fd, short what, void *argument)
 
 static enum capacity_queue queue_for(const struct connection *connection)
 {
+    if (connection->protocol == CONNECTION_HTTP) {
+        return CAPACITY_SCRAPE;
+    }
     return connection->session.local ? CAPACITY_LOCAL : CAPACITY_REMOTE;
 }
 
@@ -135,8 +152,7 @@ static int connection_watch(struct connection *connection, short what, unsigned 
         }
         event_del(event);
     }
-    event_assign(event, connection->server->base, connection->session.fd, what, on_event,
-                 connection);
+    event_assign(event, connection->all->base, connection->session.fd, what, on_event, connection);
     return event_add(event, delay_s ? &delay : NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -144,6 +160,9 @@ static int connection_watch(struct connection *connection, short what, unsigned 
 static void connection_enter(struct connection *connection, enum connection_state state, short what,
                              unsigned delay_s)
 {
+    struct connections *all = connection->all;
+    all->n_answering += is_answering(state);
+    all->n_answering -= is_answering(connection->state);
     connection->state = state;
     if (connection_watch(connection, what, delay_s) < 0) {
         report_failed(&connection->session);
@@ -151,64 +170,73 @@ static void connection_enter(struct connection *connection, enum connection_stat
     }
 }
 
+static void connection_wait_for_bytes(struct connection *connection)
+{
+    capacity_move(&connection->all->capacity, &connection->slot, queue_for(connection));
+    connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
+}
+
+/* ---- replying ---- */
+
 /* The node has been told; from now on only its end matters. */
 static void connection_settle(struct connection *connection)
 {
-    struct server *server = connection->server;
-    bool waits = connection->unstored;
     session_forget_request(&connection->session);
-    capacity_move(&server->capacity, connection, waits ? CAPACITY_UNSTORED : CAPACITY_KEPT);
-    if (waits) {
-        store_await(&server->store);
-    }
+    connection->after_reply = SESSION_WAIT;
+    capacity_move(&connection->all->capacity, &connection->slot, CAPACITY_KEPT);
     connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
+}
+
+static void connection_drop_surplus(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    for (int i = 0; i < SURPLUS_READS_MAX; i++) {
+        if (recv(connection->session.fd, all->input, sizeof all->input, MSG_DONTWAIT) <= 0) {
+            break;
+        }
+    }
 }
 
 static void connection_finish_reply(struct connection *connection)
 {
-    struct server *server = connection->server;
-    switch (connection->after_reply) {
-    case SESSION_REGISTERED:
+    if (connection->after_reply == SESSION_REGISTERED) {
         connection_settle(connection);
-        break;
-    case SESSION_RELOAD:
-        server_reload(server, &connection->session);
-        connection_free(connection, REPORT_END_ANSWERED);
-        break;
-    case SESSION_SHUTDOWN:
-        report_killed(&connection->session);
-        connection_free(connection, REPORT_END_ANSWERED);
-        break;
-    default:
-        connection_free(connection, REPORT_END_ANSWERED);
-        break;
+        return;
     }
-}
-
-/* Makes what is left of a reply outlive this call. Returns 0 or -ENOMEM. */
-static int connection_keep_unsent(struct connection *connection, const uint8_t *at, size_t len,
-                                  struct listing *listing)
-{
-    connection->unsent = unsent_new(at, len, listing);
-    if (!connection->unsent) {
-        return -ENOMEM;
+    if (connection->protocol == CONNECTION_HTTP) {
+        connection_drop_surplus(connection);
     }
-    capacity_wait_more(&connection->server->capacity, len);
-    return 0;
+    connection_free(connection, REPORT_END_ANSWERED);
 }
 
 /* Waits until the peer takes more, or until -delay_write is over. */
 static void connection_wait_to_send(struct connection *connection, unsigned delay_s)
 {
-    struct capacity *capacity = &connection->server->capacity;
+    struct connections *all = connection->all;
     if (delay_s > 0) {
-        capacity_move(capacity, connection, CAPACITY_KEPT);
+        capacity_restart(&all->capacity, &connection->slot, CAPACITY_KEPT);
         connection_enter(connection, CONNECTION_REPLY_HELD_UP, 0, delay_s);
     } else {
-        capacity_move(capacity, connection, queue_for(connection));
+        capacity_restart(&all->capacity, &connection->slot, queue_for(connection));
         connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
     }
-    capacity_bound_waiting(capacity);
+}
+
+/* Makes what is left of a reply outlive this call, and waits to send it. Where too many
+ * bytes wait in all, this connection may be evicted at once. */
+static void connection_keep_unsent(struct connection *connection, const struct reply *left,
+                                   unsigned delay_s)
+{
+    struct capacity *capacity = &connection->all->capacity;
+    connection->unsent = unsent_new(left->bytes, left->len, left->listing);
+    if (!connection->unsent) {
+        connection_reset_on_close(connection);
+        connection_free(connection, REPORT_END_NO_MEMORY);
+        return;
+    }
+    capacity_count_unsent(capacity, &connection->slot, left->len);
+    connection_wait_to_send(connection, delay_s);
+    capacity_bound_unsent(capacity);
 }
 
 /* Goes on with a reply that had to wait. */
@@ -218,116 +246,167 @@ static void connection_send_unsent(struct connection *connection)
     int status = unsent_send(connection->session.fd, &unsent->at, &unsent->len);
     if (status == 0) {
         connection_drop_unsent(connection);
+        capacity_count_unsent(&connection->all->capacity, &connection->slot, 0);
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
         connection_free(connection, REPORT_END_BROKEN);
-    } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
-        connection_wait_to_send(connection, 0);
+    } else {
+        capacity_count_unsent(&connection->all->capacity, &connection->slot, unsent->len);
+        if (connection->state == CONNECTION_REPLY_HELD_UP) {
+            connection_wait_to_send(connection, 0);
+        }
     }
 }
 
 /* Starts to send a reply. Only what the socket does not take at once is kept. */
-static void connection_reply(struct connection *connection, const struct session_outcome *outcome)
+static void connection_reply(struct connection *connection, const struct reply *reply)
 {
-    unsigned delay_s = connection->server->options->delay_write_s;
-    const uint8_t *at = outcome->reply;
-    size_t len = outcome->reply_len;
+    unsigned delay_s =
+        connection->protocol == CONNECTION_EPMD ? connection->all->options->delay_write_s : 0;
+    struct reply left = *reply;
 
-    connection->after_reply = outcome->verdict;
-    if (outcome->verdict == SESSION_SHUTDOWN) {
-        server_obey_kill(connection->server);
-    }
-    int status = delay_s > 0 ? -EAGAIN : unsent_send(connection->session.fd, &at, &len);
+    connection->after_reply = reply->verdict;
+    int status =
+        delay_s > 0 ? -EAGAIN : unsent_send(connection->session.fd, &left.bytes, &left.len);
     if (status == 0) {
         connection_finish_reply(connection);
-    } else if (status == -EAGAIN &&
-               connection_keep_unsent(connection, at, len, outcome->listing) == 0) {
-        connection_wait_to_send(connection, delay_s);
+    } else if (status == -EAGAIN) {
+        connection_keep_unsent(connection, &left, delay_s);
     } else {
-        connection_free(connection, status == -EAGAIN ? REPORT_END_NO_MEMORY : REPORT_END_BROKEN);
+        connection_free(connection, REPORT_END_BROKEN);
     }
 }
 
-/* What can fail comes before the reply: a node that was told keeps its name. */
-static void connection_register(struct connection *connection,
-                                const struct session_outcome *outcome)
+/* ---- reading ---- */
+
+/* What can fail comes before the reply: a node that was told keeps its name. The order is
+ * state, watcher, reply. */
+static void connection_register(struct connection *connection, const struct reply *reply)
 {
+    struct connections *all = connection->all;
+    struct session *session = &connection->session;
     if (connection_watch(connection, EV_READ | EV_PERSIST, 0) < 0) {
-        report_failed(&connection->session);
+        report_failed(session);
         connection_free(connection, REPORT_END_NO_MEMORY);
         return;
     }
-    connection->unstored = !store_add(&connection->server->store, connection);
-    connection_reply(connection, outcome);
+    capacity_register(&all->capacity, &connection->slot);
+    store_add(&all->store, &connection->entry, session->node, session->fd);
+    connection_reply(connection, reply);
 }
 
-static void connection_wait_for_bytes(struct connection *connection)
+static void connection_command(struct connection *connection, const struct reply *reply)
 {
-    if (connection->queue != queue_for(connection)) {
-        capacity_move(&connection->server->capacity, connection, queue_for(connection));
-    }
-    connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
+    struct connections *all = connection->all;
+    report_command(&connection->session, reply->verdict);
+    all->hooks.command(all->hooks.argument, reply->verdict);
+    connection_reply(connection, reply);
 }
 
-/* Reads what there is of the request, and serves it once it is complete. The connection
- * may be gone then. */
-static void connection_read(struct connection *connection)
+/* Has the session make something of what was read. */
+static void connection_take(struct connection *connection, size_t n)
 {
-    struct server *server = connection->server;
+    struct connections *all = connection->all;
     struct session *session = &connection->session;
     struct session_outcome outcome;
-
-    ssize_t n = recv(session->fd, server->input, session_want(session), 0);
-    if (n < 0 && may_come_later(errno)) {
-        connection_wait_for_bytes(connection);
-        return;
-    }
-    if (n <= 0) {
-        connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
-        return;
-    }
-    session_receive(session, &server->sessions, server->input, (size_t)n, clock_now_ms(), &outcome);
-    report_outcome(session, server->input, (size_t)n, &outcome);
+    session_receive(session, &all->sessions, all->input, n, clock_now_ms(), &outcome);
+    report_outcome(session, all->input, n, &outcome);
+    const struct reply reply = {.verdict = outcome.verdict,
+                                .bytes = outcome.reply,
+                                .len = outcome.reply_len,
+                                .listing = outcome.listing};
     switch (outcome.verdict) {
     case SESSION_WAIT:
+        connection->slot.has_begun = session_has_begun(session);
         connection_wait_for_bytes(connection);
         break;
     case SESSION_CLOSE:
         connection_free(connection, REPORT_END_REFUSED);
         break;
     case SESSION_REGISTERED:
-        connection_register(connection, &outcome);
+        connection_register(connection, &reply);
         break;
     case SESSION_REPLY:
+        connection_reply(connection, &reply);
+        break;
     case SESSION_RELOAD:
     case SESSION_SHUTDOWN:
-        connection_reply(connection, &outcome);
+        connection_command(connection, &reply);
         break;
     }
 }
 
-static struct connection *connection_new(struct server *server, int fd,
-                                         const struct listener_peer *peer)
+static void connection_take_scrape(struct connection *connection, size_t n)
+{
+    struct connections *all = connection->all;
+    const struct session *session = &connection->session;
+    struct scrape_outcome outcome;
+    scrape_receive(&connection->scrape, &all->scrapes, &session->peer, session->local, all->input,
+                   n, &outcome);
+    const struct reply reply = {.verdict = SESSION_REPLY,
+                                .bytes = outcome.reply,
+                                .len = outcome.reply_len,
+                                .listing = outcome.listing};
+    switch (outcome.verdict) {
+    case SCRAPE_WAIT:
+        connection_wait_for_bytes(connection);
+        break;
+    case SCRAPE_CLOSE:
+        connection_free(connection, REPORT_END_NO_MEMORY);
+        break;
+    case SCRAPE_REPLY:
+        connection_reply(connection, &reply);
+        listing_unref(outcome.listing);
+        break;
+    }
+}
+
+/* Reads what there is of the request, and serves it once it is complete. The connection
+ * may be gone then. */
+static void connection_read(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    bool is_http = connection->protocol == CONNECTION_HTTP;
+    size_t want = is_http ? scrape_want(&connection->scrape) : session_want(&connection->session);
+    ssize_t n = recv(connection->session.fd, all->input, want, 0);
+    if (n < 0 && may_come_later(errno)) {
+        connection_wait_for_bytes(connection);
+    } else if (n <= 0) {
+        connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
+    } else if (is_http) {
+        connection_take_scrape(connection, (size_t)n);
+    } else {
+        connection_take(connection, (size_t)n);
+    }
+}
+
+/* ---- the beginning ---- */
+
+static struct connection *connection_new(struct connections *all, enum connection_protocol protocol,
+                                         int fd, const struct endpoint *peer, bool local)
 {
     struct connection *connection = malloc(sizeof *connection);
     if (connection) {
-        *connection = (struct connection){.server = server, .state = CONNECTION_READING};
-        session_init(&connection->session, &peer->peer, peer->local, fd);
-        capacity_add(&server->capacity, connection);
+        *connection =
+            (struct connection){.all = all, .protocol = protocol, .state = CONNECTION_READING};
+        session_init(&connection->session, peer, local, fd);
+        capacity_add(&all->capacity, &connection->slot,
+                     local ? NULL : &connection->session.peer.address, protocol == CONNECTION_HTTP);
     }
     return connection;
 }
 
-enum refusal connection_start(struct server *server, int fd, const struct listener_peer *peer)
+enum refusal connection_start(struct connections *all, enum connection_protocol protocol, int fd,
+                              const struct endpoint *peer, bool local)
 {
-    unsigned delay_s = server->options->delay_accept_s;
-    struct connection *connection = connection_new(server, fd, peer);
+    unsigned delay_s = protocol == CONNECTION_EPMD ? all->options->delay_accept_s : 0;
+    struct connection *connection = connection_new(all, protocol, fd, peer, local);
     if (!connection) {
         return REFUSAL_NO_MEMORY;
     }
     report_opened(&connection->session);
     if (delay_s) {
-        capacity_move(&server->capacity, connection, CAPACITY_KEPT);
+        capacity_move(&all->capacity, &connection->slot, CAPACITY_KEPT);
         connection_enter(connection, CONNECTION_HELD_UP, 0, delay_s);
     } else {
         connection_read(connection); /* the listener has waited for something to come */
@@ -335,69 +414,17 @@ enum refusal connection_start(struct server *server, int fd, const struct listen
     return REFUSAL_NONE;
 }
 
-static bool descriptor_has_ended(int fd)
+int connection_adopt(struct connections *all, int fd, const struct endpoint *peer, bool local,
+                     struct registry_node *node)
 {
-    char byte;
-    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || !may_come_later(errno);
-}
-
-/* The process before may have ended between the two: told the watcher, not the node. */
-static int tell_registered(int fd, const struct registry_node *node)
-{
-    uint8_t reply[PROTOCOL_REPLY_MAX];
-    if (descriptors_socket_has_sent(fd)) {
-        return 0;
-    }
-    size_t len = protocol_encode_alive(reply, node->info.highest, true, node->creation);
-    return send(fd, reply, len, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EPIPE;
-}
-
-int connection_adopt(struct server *server, int fd, struct registry_node *node)
-{
-    struct listener_peer peer;
-    int status = descriptor_has_ended(fd) ? -ENOTCONN : listener_identify(fd, &peer);
-    if (status == 0) {
-        status = tell_registered(fd, node);
-    }
-    if (status < 0) {
-        return status;
-    }
-    struct connection *connection = connection_new(server, fd, &peer);
+    struct connection *connection = connection_new(all, CONNECTION_EPMD, fd, peer, local);
     if (!connection) {
         return -ENOMEM;
     }
-    connection->stored = true;
     session_resume(&connection->session, node);
-    capacity_move(&server->capacity, connection, CAPACITY_KEPT);
+    capacity_register(&all->capacity, &connection->slot);
+    store_adopt(&all->store, &connection->entry, fd);
+    capacity_move(&all->capacity, &connection->slot, CAPACITY_KEPT);
     connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
     return 0;
 }
-
-static bool session_end_if_over(struct session *session)
-{
-    if (!descriptor_has_ended(session->fd)) {
-        return false;
-    }
-    connection_free(connection_of(session), REPORT_END_HUNG_UP);
-    return true;
-}
-
-/* A STOP_REQ names its node. */
-static void session_end(struct session *session)
-{
-    if (!session_end_if_over(session)) {
-        connection_free(connection_of(session), REPORT_END_STOPPED);
-    }
-}
-
-static void session_describe(struct session *session, struct inventory_daemon *self)
-{
-    description_update(self, connection_of(session)->server);
-}
-
-const struct session_hooks connection_hooks = {
-    .end_if_over = session_end_if_over,
-    .end = session_end,
-    .describe = session_describe,
-};

@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One accepted connection: its descriptor, its event, its session, and what is left
- * of its reply.
+ * One accepted connection: its descriptor, its event, its session, and what is left of its
+ * reply.
  *
  * A connection frees itself when it is done. It waits for one thing at a time, which
- * its state tells, and never blocks.
+ * its state tells, and never blocks. epmd's own protocol and the HTTP of -metrics are
+ * served alike: only what is made of the bytes differs.
  */
 #ifndef EPMD_DAEMON_CONNECTION_H
 #define EPMD_DAEMON_CONNECTION_H
 
+#include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/session.h"
 #include "daemon/capacity.h"
-#include "daemon/listener.h"
 #include "daemon/report.h"
+#include "daemon/store.h"
+#include "metrics/scrape.h"
+#include "options/options.h"
 
-struct server;
 struct unsent;
+
+enum connection_protocol {
+    CONNECTION_EPMD,
+    CONNECTION_HTTP, /* of -metrics */
+};
 
 enum connection_state {
     CONNECTION_HELD_UP,       /* by -delay_accept, before it is read */
@@ -29,41 +38,61 @@ enum connection_state {
 };
 
 struct connection {
-    struct session session; /* has the descriptor */
-    struct server *server;
+    struct session session; /* has the descriptor, and who the peer is */
+    struct scrape scrape;   /* what has come of a request, where the protocol is HTTP */
+    struct connections *all;
     struct event event;    /* the one thing that is waited for */
     struct unsent *unsent; /* while a reply waits; else NULL */
+    enum connection_protocol protocol;
     enum connection_state state;
     enum session_verdict after_reply; /* what comes when all of it is sent */
-    bool stored;                      /* the watcher has a duplicate */
-    bool unstored;                    /* it is to have one, but is busy */
-
-    /* capacity's own */
-    enum capacity_queue queue;
-    int64_t started_ms; /* when its time began */
-    struct connection *prev, *next;
+    struct capacity_slot slot;
+    struct store_entry entry; /* of a registered one */
 };
 
-/* Takes over a descriptor that was accepted, and serves it. Whatever goes wrong ends
- * this connection, and nothing else. Without memory for it returns REFUSAL_NO_MEMORY, and
- * the descriptor stays the caller's. */
-enum refusal connection_start(struct server *server, int fd, const struct listener_peer *peer);
+/* What connections have to tell the daemon that owns them. */
+struct connections_hooks {
+    void *argument;
+    /* Returns REFUSAL_NONE where a successor may take over now; or why not, and a sentence
+     * for the peer that asks in `reason`. */
+    enum refusal (*may_reload)(void *argument, char reason[SESSION_REASON_SIZE]);
+    /* A peer has commanded SESSION_SHUTDOWN or SESSION_RELOAD; its reply is sent next. */
+    void (*command)(void *argument, enum session_verdict command);
+    /* A connection has ended; `command` is what its peer had commanded, or another verdict. */
+    void (*ended)(void *argument, enum session_verdict command);
+};
 
-/* Takes over the connection of a live node that an earlier process has registered.
- * Returns 0; or a negative errno where it has ended, and the descriptor stays the
- * caller's. */
-int connection_adopt(struct server *server, int fd, struct registry_node *node);
+#define CONNECTIONS_INPUT_SIZE \
+    (SCRAPE_REQUEST_MAX > SESSION_REQUEST_MAX ? SCRAPE_REQUEST_MAX : SESSION_REQUEST_MAX)
 
-/* Closes it, unregisters its node, frees it; `end` is for the log. */
+/* What all connections of a daemon share. */
+struct connections {
+    struct event_base *base;
+    const struct options *options;
+    struct connections_hooks hooks;
+    struct session_context sessions;
+    struct scrape_context scrapes;
+    struct capacity capacity;
+    struct store store;
+    char host[256];                        /* as this host calls itself, for the page */
+    bool is_draining;                      /* as /healthz tells; the owner sets it */
+    size_t n_answering;                    /* requests that are complete, and not yet answered */
+    uint8_t input[CONNECTIONS_INPUT_SIZE]; /* what is read before it is looked at */
+};
+
+/* Takes over a descriptor that was accepted, and serves it. What goes wrong ends this
+ * connection, and nothing else. Without memory for it returns REFUSAL_NO_MEMORY, and the
+ * descriptor stays the caller's. */
+enum refusal connection_start(struct connections *all, enum connection_protocol protocol, int fd,
+                              const struct endpoint *peer, bool local);
+
+/* Takes over the connection of a live node that an earlier process has registered. Returns 0;
+ * or -ENOMEM, and the descriptor stays the caller's. */
+int connection_adopt(struct connections *all, int fd, const struct endpoint *peer, bool local,
+                     struct registry_node *node);
+
+/* Closes it, unregisters its node, frees it; `end` is for the log. A reply that is cut off so
+ * ends in a reset. */
 void connection_free(struct connection *connection, enum report_end end);
-
-/* Closes it because the daemon ends. */
-void connection_end_with_daemon(struct connection *connection);
-
-/* Closes it because others need what it has; `why` begins a sentence for the log. */
-void connection_give_way(struct connection *connection, const char *why);
-
-/* What sessions ask of connections. */
-extern const struct session_hooks connection_hooks;
 
 #endif

@@ -17,12 +17,16 @@ static struct {
 static const char *kind_text(int kind)
 {
     switch (kind) {
-    case FLOOD_GAVE_WAY:
+    case FLOOD_EVICTED:
         return "unfinished connections closed, to make room";
     case FLOOD_FAILED:
         return "connections closed, out of memory";
     case FLOOD_PAUSED:
         return "pauses in accepting connections";
+    case FLOOD_RELOADING:
+        return "reloads by request";
+    case FLOOD_NOT_RELOADING:
+        return "reloads that were not possible";
     default:
         return refusal_text((enum refusal)kind);
     }

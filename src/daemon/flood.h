@@ -13,9 +13,11 @@
 
 /* Kinds of lines: one a refusal, and these. */
 enum flood_kind {
-    FLOOD_GAVE_WAY = REFUSAL_COUNT,
+    FLOOD_EVICTED = REFUSAL_COUNT,
     FLOOD_FAILED,
     FLOOD_PAUSED,
+    FLOOD_RELOADING,
+    FLOOD_NOT_RELOADING,
     FLOOD_KINDS,
 };
 

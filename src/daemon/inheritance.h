@@ -10,8 +10,6 @@
 
 #include "options/options.h"
 
-struct server;
-
 struct inheritance {
     int channel; /* to the keeper; -1: none */
     int memory;  /* with the state; -1: none */
@@ -25,10 +23,5 @@ struct inheritance {
  * -ENOMEM. The caller gives the arrays to inheritance_free(). */
 int inheritance_take(const struct options *options, struct inheritance *out);
 void inheritance_free(struct inheritance *inheritance);
-
-/* Fills the server's empty registry with what the state says, and gives each live node
- * its connection back; returns how many. Nodes without a living connection become
- * departed names; connections without a node are closed. */
-size_t inheritance_restore(const struct inheritance *inheritance, struct server *server);
 
 #endif

@@ -15,6 +15,10 @@
 /* The kernel cuts it down to what its administrator allows (net.core.somaxconn). */
 #define BACKLOG 65535
 
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES 3
+
 static int set_on(int fd, int level, int option)
 {
     int on = 1;
@@ -74,14 +78,34 @@ int listener_adopt(int fd)
     return 0;
 }
 
-void listener_await_bytes(int fd)
+static void set_number(int fd, int level, int option, int number)
 {
-#ifdef TCP_DEFER_ACCEPT
-    int seconds = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
-#else
-    (void)fd;
+    (void)setsockopt(fd, level, option, &number, sizeof number);
+}
+
+void listener_keep_alive(int fd)
+{
+    set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_KEEPIDLE
+    set_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_number(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 #endif
+}
+
+void listener_prepare(int fd)
+{
+    listener_keep_alive(fd);
+#ifdef TCP_DEFER_ACCEPT
+    set_number(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1 /* second */);
+#endif
+}
+
+bool listener_has_something(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 int listener_endpoint(int fd, struct endpoint *out)

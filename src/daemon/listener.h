@@ -2,7 +2,7 @@
 /*
  * Sockets that listen, their own or inherited, and the connections that they yield.
  *
- * Nothing here logs or keeps state: errors go back to the server.
+ * Nothing here logs or keeps state: errors go back to the caller.
  */
 #ifndef EPMD_DAEMON_LISTENER_H
 #define EPMD_DAEMON_LISTENER_H
@@ -26,10 +26,18 @@ int listener_open(const struct address *address, uint16_t port);
  * -ENOTSOCK, -EPROTOTYPE and -EINVAL where it is no listening TCP socket. */
 int listener_adopt(int fd);
 
-/* Has the kernel keep connections to itself until their first bytes are there, or a second
- * has passed (TCP_DEFER_ACCEPT of tcp(7)): a request can then be read as soon as it is
- * accepted, and who is silent costs nothing yet. Where a system cannot, nothing changes. */
-void listener_await_bytes(int fd);
+/* Makes a listening socket, and so all connections that it yields, as epmd wants them. The
+ * kernel keeps connections to itself until their first bytes are there, or a second has passed
+ * (TCP_DEFER_ACCEPT of tcp(7)): a request can then be read as soon as it is accepted, and a
+ * silent peer costs nothing yet. What a system cannot do it does not. */
+void listener_prepare(int fd);
+
+/* Has the kernel end a connection whose peer's host has vanished without a word: it asks after
+ * a minute of silence, and gives up half a minute later (SO_KEEPALIVE of tcp(7)). */
+void listener_keep_alive(int fd);
+
+/* Whether a connection has ended, or has bytes to be read. */
+bool listener_has_something(int fd);
 
 /* Reads the endpoint on which a socket listens, or at which a connection ends on our
  * side. Returns 0 or a negative errno. */
@@ -39,7 +47,7 @@ int listener_endpoint(int fd, struct endpoint *out);
 bool listener_takes_ipv4(int fd);
 
 /* Reads who is at the other end of a connection. Returns 0, or a negative errno where
- * there is nobody any more. */
+ * there is no peer any more. */
 int listener_identify(int fd, struct listener_peer *out);
 
 /* Accepts one connection. Returns its descriptor, which the caller owns, or a negative

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many unfinished connections each remote host has. */
+/* What each remote host has of something. */
 #include "daemon/quota.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #define IPV6_HOST_SIZE 8
 
@@ -12,6 +13,8 @@ struct quota_host {
     UT_hash_handle hh;
     struct address host;
     unsigned n;
+    struct quota_share *shares;     /* oldest first */
+    struct quota_host *prev, *next; /* in the list of hosts with as many */
 };
 
 void quota_init(struct quota *quota, unsigned max, const uint8_t seed[HASH_SEED_SIZE])
@@ -38,6 +41,24 @@ static struct quota_host *quota_find(const struct quota *quota, const struct add
     return found;
 }
 
+static struct quota_host *quota_add_host(struct quota *quota, const struct address *host,
+                                         unsigned hash)
+{
+    struct quota_host *added = calloc(1, sizeof *added);
+    if (!added) {
+        return NULL;
+    }
+    added->host = *host;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, quota->hosts, added->host.bytes, sizeof added->host.bytes, hash,
+                                added);
+    if (!added->hh.tbl) {
+        free(added);
+        return NULL;
+    }
+    DL_APPEND(quota->by_count[0], added);
+    return added;
+}
+
 bool quota_allows(const struct quota *quota, const struct address *address)
 {
     unsigned hash;
@@ -46,35 +67,55 @@ bool quota_allows(const struct quota *quota, const struct address *address)
     return !found || found->n < quota->max;
 }
 
-void quota_take(struct quota *quota, const struct address *address)
+static struct quota_host **quota_list(struct quota *quota, const struct quota_host *host)
+{
+    return &quota->by_count[host->n < QUOTA_COUNTED_MAX ? host->n : QUOTA_COUNTED_MAX];
+}
+
+static void quota_recount(struct quota *quota, struct quota_host *host, unsigned n)
+{
+    struct quota_host **list = quota_list(quota, host);
+    DL_DELETE(*list, host);
+    host->n = n;
+    list = quota_list(quota, host);
+    DL_APPEND(*list, host);
+}
+
+void quota_take(struct quota *quota, struct quota_share *share, const struct address *address)
 {
     unsigned hash;
-    struct address host = host_of(address);
-    struct quota_host *found = quota_find(quota, &host, &hash);
-    if (found) {
-        found->n++;
-        return;
-    }
-    struct quota_host *added = calloc(1, sizeof *added);
-    if (!added) {
-        return;
-    }
-    added->host = host;
-    added->n = 1;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, quota->hosts, added->host.bytes, sizeof added->host.bytes, hash,
-                                added);
-    if (!added->hh.tbl) {
-        free(added);
+    struct address key = host_of(address);
+    struct quota_host *host = quota_find(quota, &key, &hash);
+    host = host ? host : quota_add_host(quota, &key, hash);
+    share->host = host;
+    if (host) {
+        quota_recount(quota, host, host->n + 1);
+        DL_APPEND(host->shares, share);
     }
 }
 
-void quota_give_back(struct quota *quota, const struct address *address)
+void quota_give_back(struct quota *quota, struct quota_share *share)
 {
-    unsigned hash;
-    struct address host = host_of(address);
-    struct quota_host *found = quota_find(quota, &host, &hash);
-    if (found && --found->n == 0) {
-        HASH_DEL(quota->hosts, found);
-        free(found);
+    struct quota_host *host = share->host;
+    if (!host) {
+        return;
     }
+    share->host = NULL;
+    DL_DELETE(host->shares, share);
+    quota_recount(quota, host, host->n - 1);
+    if (host->n == 0) {
+        DL_DELETE(quota->by_count[0], host);
+        HASH_DEL(quota->hosts, host);
+        free(host);
+    }
+}
+
+struct quota_share *quota_newest_of_most(const struct quota *quota)
+{
+    for (int n = QUOTA_COUNTED_MAX; n > 0; n--) {
+        if (quota->by_count[n]) {
+            return quota->by_count[n]->shares->prev; /* the head knows the tail */
+        }
+    }
+    return NULL;
 }

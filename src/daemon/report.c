@@ -24,10 +24,10 @@ static const struct {
     [REPORT_END_TALKED] = {"talked", "the node sent something, which ends a registration"},
     [REPORT_END_STOPPED] = {"stopped", "a STOP_REQ asked for it"},
     [REPORT_END_EXPIRED] = {"expired", "the peer did not finish in time (-packet_timeout)"},
-    [REPORT_END_GAVE_WAY] = {"gave_way", "others needed the room"},
+    [REPORT_END_EVICTED] = {"evicted", "others needed the room"},
     [REPORT_END_NO_MEMORY] = {"no_memory", "out of memory"},
     [REPORT_END_SHUTDOWN] = {"shutdown", "epmd ends"},
-    [REPORT_END_LEFT] = {"left", "the keeper or the service manager goes on holding it"},
+    [REPORT_END_KEPT] = {"kept", "the keeper or the service manager goes on holding it"},
 };
 
 /* Begins the fields of a line about a peer. */
@@ -197,7 +197,7 @@ void report_closed(const struct session *session, enum report_end end)
     }
     struct log_fields fields = peer_fields(&session->peer, address);
     fields.reason = ends[end].word;
-    if (session->node && end != REPORT_END_LEFT) {
+    if (session->node && end != REPORT_END_KEPT) {
         report_unregistered(session, fields, end);
     } else {
         log_event(level, &fields, "closed the connection of %s port %u, descriptor %d: %s",
@@ -205,34 +205,35 @@ void report_closed(const struct session *session, enum report_end end)
     }
 }
 
-void report_gave_way(const struct session *session, const char *why)
+void report_evicted(const struct session *session, const char *why)
 {
     char address[ADDRESS_TEXT_SIZE];
-    if (flood_allows(FLOOD_GAVE_WAY)) {
+    if (flood_allows(FLOOD_EVICTED)) {
         struct log_fields fields = peer_fields(&session->peer, address);
-        fields.reason = ends[REPORT_END_GAVE_WAY].word;
+        fields.reason = ends[REPORT_END_EVICTED].word;
         log_event(LOG_WARNING, &fields, "%s: closing the unfinished connection of %s port %u", why,
                   fields.peer, fields.peer_port);
     }
 }
 
-void report_killed(const struct session *session)
+void report_command(const struct session *session, enum session_verdict command)
 {
     char address[ADDRESS_TEXT_SIZE];
-    struct log_fields fields = peer_fields(&session->peer, address);
-    fields.request = protocol_tag_name(PROTOCOL_KILL_REQ);
-    log_event(LOG_INFO, &fields, "ending, because of a %s from %s port %u", fields.request,
-              fields.peer, fields.peer_port);
+    bool is_kill = command == SESSION_SHUTDOWN;
+    if (is_kill || flood_allows(FLOOD_RELOADING)) {
+        struct log_fields fields = peer_fields(&session->peer, address);
+        fields.request = protocol_tag_name(is_kill ? PROTOCOL_KILL_REQ : PROTOCOL_RELOAD_REQ);
+        log_event(LOG_INFO, &fields, "%s, because of a %s from %s port %u%s",
+                  is_kill ? "ending" : "reloading", fields.request, fields.peer, fields.peer_port,
+                  is_kill ? "" : ": a new process takes over");
+    }
 }
 
-void report_reloading(const struct session *session)
+void report_not_reloading(const char *reason)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    struct log_fields fields = peer_fields(&session->peer, address);
-    fields.request = protocol_tag_name(PROTOCOL_RELOAD_REQ);
-    log_event(LOG_INFO, &fields,
-              "reloading, because of a %s from %s port %u: a new process takes over",
-              fields.request, fields.peer, fields.peer_port);
+    if (flood_allows(FLOOD_NOT_RELOADING)) {
+        log_line(LOG_WARNING, "not reloading: %s", reason);
+    }
 }
 
 void report_failed(const struct session *session)

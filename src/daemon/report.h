@@ -23,10 +23,10 @@ enum report_end {
     REPORT_END_TALKED,    /* a registered node sent something */
     REPORT_END_STOPPED,   /* a registered node's, by a STOP_REQ */
     REPORT_END_EXPIRED,   /* its time was over */
-    REPORT_END_GAVE_WAY,  /* others needed what it had */
+    REPORT_END_EVICTED,   /* others needed what it had */
     REPORT_END_NO_MEMORY, /* it could not be waited for, or its reply not be kept */
     REPORT_END_SHUTDOWN,  /* the daemon ends */
-    REPORT_END_LEFT,      /* this process ends, and the watcher keeps a duplicate */
+    REPORT_END_KEPT,      /* this process ends, and the watcher keeps a duplicate */
 };
 
 /* Tells of the `len` bytes that were read and of what the session made of them. */
@@ -36,11 +36,13 @@ void report_outcome(const struct session *session, const uint8_t *bytes, size_t 
 /* Tell how a connection began and ended. */
 void report_opened(const struct session *session);
 void report_closed(const struct session *session, enum report_end end);
-void report_gave_way(const struct session *session, const char *why);
+void report_evicted(const struct session *session, const char *why);
 
-/* Tell who ended the daemon, or has it replaced. */
-void report_killed(const struct session *session);
-void report_reloading(const struct session *session);
+/* Tells which peer commands SESSION_SHUTDOWN or SESSION_RELOAD. */
+void report_command(const struct session *session, enum session_verdict command);
+
+/* Tells why no successor takes over after all. */
+void report_not_reloading(const char *reason);
 
 /* Tell that a peer was turned away, or that the system refused us something. */
 void report_failed(const struct session *session);

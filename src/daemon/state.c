@@ -3,28 +3,26 @@
 #include "daemon/state.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <utlist.h>
 
+#include "core/wire.h"
 #include "system/memory_file.h"
 
 #define PAGE_SIZE 4096u
-#define READ_MAX ((size_t)256 << 20)
 
 /* Out of date by this much, and by as much as is true, it is written anew. */
 #define SLACK ((uint64_t)1 << 20)
 
 #define BUFFER_SIZE ((size_t)64 << 10)
 
-/* Collects records for few large writes. */
-struct buffered {
-    int fd;
-    uint64_t offset;
-    size_t len;
-    int error;
-    uint8_t bytes[BUFFER_SIZE];
-};
+#define NOTE_AT 64u
+#define NOTE_SIZE (PAGE_SIZE - NOTE_AT)
+static const char note_magic[8] = {'e', 'p', 'm', 'd', 'n', 'o', 't', 'e'};
+
+/* For reading and writing, which never happen at once. */
+static uint8_t buffer[BUFFER_SIZE];
 
 int state_open(struct state *state, int fd)
 {
@@ -32,57 +30,176 @@ int state_open(struct state *state, int fd)
     return state->fd < 0 ? state->fd : 0;
 }
 
-/* Reads all records. Returns 0 and memory that the caller frees, or a negative errno. */
-static int state_read_records(struct state *state, uint8_t **out, size_t *len)
+void state_close(struct state *state)
 {
-    uint64_t file_len = memory_file_len(state->fd);
-    uint64_t records_len = file_len > state->start ? file_len - state->start : 0;
-    if (records_len > READ_MAX) {
-        return -EFBIG;
+    if (state->fd >= 0) {
+        close(state->fd);
     }
-    uint8_t *records = malloc((size_t)records_len + 1);
-    if (!records) {
-        return -ENOMEM;
+    *state = (struct state){.fd = -1};
+}
+
+/* ---- reading ---- */
+
+/* Takes whole records from the beginning of some bytes. Returns how many bytes they were. */
+typedef size_t record_taker(const uint8_t *records, size_t len, void *argument);
+
+/* Hands all records to a taker, through a buffer that holds some at a time: a restart is to
+ * need no more memory than what it restores. Returns 0, and in `*lost_len` how many bytes at
+ * the end are no records; or a negative errno. */
+static int state_take_records(const struct state *state, record_taker *take, void *argument,
+                              uint64_t *lost_len)
+{
+    uint64_t at = state->start, end = state->end;
+    while (at < end) {
+        ssize_t n = memory_file_read(state->fd, at, buffer, sizeof buffer);
+        if (n < 0) {
+            return (int)n;
+        }
+        size_t taken = take(buffer, (size_t)n, argument);
+        if (taken == 0) {
+            break; /* where the next one begins is unknown */
+        }
+        at += taken;
     }
-    ssize_t n = memory_file_read(state->fd, state->start, records, (size_t)records_len);
-    if (n < 0) {
-        free(records);
-        return (int)n;
-    }
-    *out = records;
-    *len = (size_t)n;
+    *lost_len = at < end ? end - at : 0;
     return 0;
 }
 
-int state_load(struct state *state, struct registry *registry, struct snapshot_report *report)
+struct replay {
+    struct registry *registry;
+    struct snapshot_shedding shedding;
+    struct snapshot_report *report;
+};
+
+static size_t take_to_replay(const uint8_t *records, size_t len, void *argument)
+{
+    struct replay *replay = argument;
+    return snapshot_replay(records, len, replay->registry, &replay->shedding, replay->report);
+}
+
+static size_t take_to_count(const uint8_t *records, size_t len, void *argument)
+{
+    return snapshot_count(records, len, argument);
+}
+
+/* Chooses what to leave out at the n-th attempt. Returns 0 or a negative errno. */
+static int state_choose(const struct state *state, unsigned n_sheddings,
+                        struct snapshot_shedding *out)
+{
+    static struct snapshot_census census;
+    uint64_t lost_len;
+    out->departed = n_sheddings > 0;
+    if (n_sheddings < 2) {
+        return 0;
+    }
+    census = (struct snapshot_census){0};
+    int status = state_take_records(state, take_to_count, &census, &lost_len);
+    unsigned n_halvings = n_sheddings - 1;
+    size_t n_kept = n_halvings < 8 * sizeof n_kept ? census.n_live >> n_halvings : 0;
+    snapshot_choose(&census, n_kept, out);
+    return status;
+}
+
+static uint64_t records_len(const struct registry *registry)
+{
+    uint64_t len = 0;
+    const struct registry_node *node;
+    DL_FOREACH (registry->departed, node) {
+        len += snapshot_record_len(node);
+    }
+    DL_FOREACH (registry->live, node) {
+        len += node->id ? snapshot_record_len(node) : 0;
+    }
+    return len;
+}
+
+/* Finds out where the records are. Returns 0 or a negative errno. */
+static int state_find(struct state *state, uint32_t *version)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
-    uint8_t *records = NULL;
-    size_t len = 0;
-    *report = (struct snapshot_report){0};
-
-    state->end = memory_file_len(state->fd);
     ssize_t n = memory_file_read(state->fd, 0, header, sizeof header);
-    if (n < 0) {
-        return (int)n;
-    }
-    int status = snapshot_decode_header(header, (size_t)n, &state->start, &report->version);
-    if (status == 0) {
-        status = state_read_records(state, &records, &len);
-    }
-    if (status < 0) {
-        return status;
-    }
-    snapshot_replay(records, len, registry, report);
-    free(records);
-    return 0;
+    state->end = memory_file_len(state->fd);
+    return n < 0 ? (int)n : snapshot_decode_header(header, (size_t)n, &state->start, version);
 }
+
+int state_load(struct state *state, struct registry *registry, unsigned n_sheddings,
+               struct snapshot_report *report)
+{
+    struct replay replay = {.registry = registry, .report = report};
+    *report = (struct snapshot_report){0};
+    int status = state_find(state, &report->version);
+    if (status == 0) {
+        status = state_choose(state, n_sheddings, &replay.shedding);
+    }
+    if (status == 0) {
+        status = state_take_records(state, take_to_replay, &replay, &report->lost_len);
+    }
+    state->true_len = records_len(registry);
+    state->dirty = status < 0 || n_sheddings > 0 || report->n_damaged > 0 || report->lost_len > 0;
+    return status;
+}
+
+/* ---- the note ---- */
+
+void state_read_note(struct state *state, struct state_note *out)
+{
+    struct wire_reader reader;
+    struct state_note note;
+    uint32_t version;
+    *out = (struct state_note){0};
+    ssize_t n = state_find(state, &version) < 0
+                    ? 0
+                    : memory_file_read(state->fd, NOTE_AT, buffer, NOTE_SIZE);
+    if (n <= 0) {
+        return;
+    }
+    wire_reader_init(&reader, buffer, (size_t)n);
+    const uint8_t *magic = wire_read_bytes(&reader, sizeof note_magic);
+    uint64_t start = wire_read_u64(&reader);
+    if (reader.overrun || memcmp(magic, note_magic, sizeof note_magic) != 0 ||
+        start != state->start) {
+        return;
+    }
+    note.program = wire_read_u64(&reader);
+    note.n_failed_starts = wire_read_u32(&reader);
+    note.reloaded_ms = (int64_t)wire_read_u64(&reader);
+    counters_read(&reader, &note.counters);
+    if (!reader.overrun) {
+        *out = note;
+    }
+}
+
+int state_write_note(const struct state *state, const struct state_note *note)
+{
+    struct wire_writer writer;
+    if (state->start == 0) {
+        return -EINVAL; /* there is no state that it could be about */
+    }
+    wire_writer_init(&writer, buffer, NOTE_SIZE);
+    wire_write_bytes(&writer, note_magic, sizeof note_magic);
+    wire_write_u64(&writer, state->start);
+    wire_write_u64(&writer, note->program);
+    wire_write_u32(&writer, note->n_failed_starts);
+    wire_write_u64(&writer, (uint64_t)note->reloaded_ms);
+    counters_write(&writer, &note->counters);
+    return writer.overrun ? -ENOSPC
+                          : memory_file_write(state->fd, NOTE_AT, buffer, wire_writer_len(&writer));
+}
+
+/* ---- writing ---- */
+
+/* Collects records in the buffer for few large writes. */
+struct buffered {
+    int fd;
+    uint64_t offset;
+    size_t len;
+    int error;
+};
 
 static void buffered_flush(struct buffered *buffered)
 {
     if (buffered->error == 0) {
-        buffered->error =
-            memory_file_write(buffered->fd, buffered->offset, buffered->bytes, buffered->len);
+        buffered->error = memory_file_write(buffered->fd, buffered->offset, buffer, buffered->len);
     }
     buffered->offset += buffered->len;
     buffered->len = 0;
@@ -94,77 +211,90 @@ static uint8_t *buffered_room(struct buffered *buffered)
     if (buffered->len + SNAPSHOT_RECORD_MAX > BUFFER_SIZE) {
         buffered_flush(buffered);
     }
-    return buffered->bytes + buffered->len;
+    return buffer + buffered->len;
 }
 
-int state_rewrite(struct state *state, const struct registry *registry)
+/* Writes the records of all that is known, from `start` on. Returns 0 or a negative errno,
+ * and in `*end` where they end. */
+static int state_write_records(const struct state *state, const struct registry *registry,
+                               uint64_t start, uint64_t *end)
 {
-    static struct buffered buffered;
+    struct buffered buffered = {.fd = state->fd, .offset = start};
     const struct registry_node *node;
-    uint8_t header[SNAPSHOT_HEADER_SIZE];
-    uint64_t start = (state->end + PAGE_SIZE) / PAGE_SIZE * PAGE_SIZE;
-    if (state->fd < 0) {
-        return 0;
-    }
-    buffered.fd = state->fd;
-    buffered.offset = start;
-    buffered.error = 0;
     DL_FOREACH (registry->departed, node) {
         buffered.len += snapshot_encode_departed(buffered_room(&buffered), node);
     }
     /* From the oldest on, as they happened; the list's head knows its tail. */
     for (node = registry->live; node;) {
         node = node->prev;
-        buffered.len += snapshot_encode_live(buffered_room(&buffered), node);
+        if (node->id) {
+            buffered.len += snapshot_encode_live(buffered_room(&buffered), node);
+        }
         node = node == registry->live ? NULL : node;
     }
     buffered_flush(&buffered);
-    if (buffered.error < 0) {
-        return buffered.error;
+    *end = buffered.offset;
+    return buffered.error;
+}
+
+int state_rewrite(struct state *state, const struct registry *registry)
+{
+    uint8_t header[SNAPSHOT_HEADER_SIZE];
+    uint64_t start = (state->end + PAGE_SIZE) / PAGE_SIZE * PAGE_SIZE, end;
+    int status = state_write_records(state, registry, start, &end);
+    if (status == 0) {
+        snapshot_encode_header(header, start);
+        status = memory_file_write(state->fd, 0, header, sizeof header);
     }
-    snapshot_encode_header(header, start);
-    int status = memory_file_write(state->fd, 0, header, sizeof header);
     if (status < 0) {
+        memory_file_punch(state->fd, start, end);
+        state->dirty = true;
         return status;
     }
     if (state->end > PAGE_SIZE) {
         memory_file_punch(state->fd, PAGE_SIZE, start);
     }
-    state->start = start;
-    state->end = buffered.offset;
-    state->fresh_len = state->end - start;
+    *state = (struct state){
+        .fd = state->fd, .start = start, .end = end, .true_len = records_len(registry)};
     return 0;
 }
 
+/* What a write that failed has left must not stay: its bytes are a peer's, and behind the
+ * next record they could be read as one. */
 static int state_append(struct state *state, const uint8_t *record, size_t len)
 {
-    int status = state->fd < 0 ? 0 : memory_file_write(state->fd, state->end, record, len);
-    if (status == 0) {
-        state->end += len;
+    int status = memory_file_write(state->fd, state->end, record, len);
+    if (status < 0) {
+        memory_file_punch(state->fd, state->end, state->end + len);
+        state->dirty = true;
+        return status;
     }
-    return status;
+    state->end += len;
+    return 0;
 }
 
-int state_add(struct state *state, const struct registry *registry,
-              const struct registry_node *node)
+int state_add(struct state *state, const struct registry_node *node)
 {
     uint8_t record[SNAPSHOT_RECORD_MAX];
-    if (state->end - state->start > 2 * state->fresh_len + SLACK) {
-        return state_rewrite(state, registry);
+    size_t len = snapshot_encode_live(record, node);
+    if (state->true_len + len > STATE_RECORDS_MAX) {
+        return -EFBIG;
     }
-    return state_append(state, record, snapshot_encode_live(record, node));
+    state->true_len += len;
+    return state->dirty ? -EAGAIN : state_append(state, record, len);
 }
 
-int state_remove(struct state *state, const struct registry_node *node)
+void state_remove(struct state *state, const struct registry_node *node)
 {
     uint8_t record[SNAPSHOT_RECORD_MAX];
-    return state_append(state, record, snapshot_encode_left(record, node));
+    size_t len = snapshot_encode_gone(record, node);
+    state->true_len -= len < state->true_len ? len : state->true_len;
+    if (!state->dirty) {
+        state_append(state, record, len);
+    }
 }
 
-void state_close(struct state *state)
+bool state_is_stale(const struct state *state)
 {
-    if (state->fd >= 0) {
-        close(state->fd);
-    }
-    state->fd = -1;
+    return state->end - state->start > 2 * state->true_len + SLACK / 2;
 }

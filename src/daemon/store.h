@@ -8,8 +8,9 @@
  * is written, the descriptor is in the watcher's queue, and only then is the node told
  * that it is registered. Without a watcher all of this does nothing.
  *
- * A keeper takes what it is sent at once. A service manager may be slow: what it does
- * not take waits, the node is told nevertheless, and the log tells what would be lost.
+ * A keeper takes what it is sent at once. A service manager may be slow, or have no room:
+ * what it does not take waits, oldest first, for as long as that lasts. The node is told
+ * nevertheless, and the log tells what would be lost.
  */
 #ifndef EPMD_DAEMON_STORE_H
 #define EPMD_DAEMON_STORE_H
@@ -18,33 +19,76 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/inheritance.h"
+#include "core/inventory.h"
+#include "core/registry.h"
 #include "daemon/state.h"
+#include "daemon/watcher.h"
 
-struct connection;
-struct server;
-
-struct store {
-    struct server *server;
-    int channel;    /* to the watcher; -1: none */
-    bool keeper;    /* the watcher is our own */
-    bool is_closed; /* what is kept is to stay with the watcher */
-    struct state state;
-    size_t n_stored, max_stored; /* connections */
-    bool is_full, is_busy;       /* and the log knows */
-    bool state_waits;            /* until the watcher takes it; then registrations do, too */
-    bool announcement_waits;     /* likewise */
-    struct event flush;          /* when the watcher takes more */
-    struct event hangup;         /* when it has gone */
-    struct event watchdog;       /* when it wants to hear from us */
+/* How safe a registration is. store_enter() alone changes it. */
+enum store_safety {
+    STORE_NOT_KEPT, /* it ends with this process: no watcher, or no room in the state */
+    STORE_WAITING,  /* the watcher has yet to take it */
+    STORE_SENT,     /* handed over; a service manager confirms nothing, so this is the end */
+    STORE_HELD,     /* the keeper has confirmed that it holds it */
+    STORE_SAFETIES,
 };
 
-/* Starts to keep, with the watcher that there is, if there is one; takes over channel
- * and memory of the inheritance. What cannot be kept is logged, and fails nothing. */
-void store_open(struct store *store, struct server *server, const struct inheritance *inheritance);
+/* Embedded in whatever wants to survive; all zero before store_add(). */
+struct store_entry {
+    int fd;
+    enum store_safety safety;
+    uint64_t message;                /* with which it was sent */
+    struct store_entry *prev, *next; /* in the store's list of its safety */
+};
 
-/* Writes the state as it is now, with `n_restored` registrations that the watcher has. */
-void store_begin(struct store *store, size_t n_restored);
+struct store {
+    const struct registry *registry;
+    uint16_t port; /* for the status line that the watcher shows */
+    struct watcher watcher;
+    bool is_closed; /* what is kept is to stay with the watcher */
+    struct state state;
+    struct state_note note;
+    struct store_entry *entries[STORE_SAFETIES]; /* oldest first */
+    size_t n_entries[STORE_SAFETIES];
+    size_t max_stored;        /* connections that the watcher takes */
+    size_t n_leaving;         /* of them, that have gone, and the manager may not know */
+    bool is_full, is_busy;    /* and the log knows */
+    bool is_long;             /* the state; likewise */
+    uint64_t state_message;   /* with which it was sent */
+    bool state_waits;         /* until the watcher takes it; then registrations do, too */
+    bool announcement_waits;  /* likewise */
+    int64_t rewrite_pause_ms; /* after a rewriting that failed; 0: none has */
+    int64_t rewrite_at_ms;    /* not before */
+    struct event flush;       /* when the watcher may take more */
+    struct event left;        /* when it has had time to drop what has gone */
+};
+
+struct store_config {
+    struct event_base *base;
+    const struct registry *registry;
+    uint16_t port;
+    bool systemd; /* there may be a service manager */
+    int channel;  /* to the keeper; -1: none. Taken over. */
+    int memory;   /* the state that was passed on; -1: none. Taken over. */
+};
+
+/* Starts to keep, with the watcher that there is, if there is one. What cannot be kept is
+ * logged, and fails nothing. */
+void store_open(struct store *store, const struct store_config *config);
+
+/* Gives up, and says so, where this system does not number its sockets, of which `fd` is one:
+ * a successor could not tell which connection is whose. */
+void store_require_numbers(struct store *store, int fd);
+
+/* Notes that this program is being started, before anything is restored. Returns how much of
+ * the state is to be left out, because starts with all of it have failed (state_load()). */
+unsigned store_begin_start(struct store *store);
+
+/* Counts one more registration that the watcher has already. */
+void store_adopt(struct store *store, struct store_entry *entry, int fd);
+
+/* Makes the state say what the registry says, once all is restored. */
+void store_begin(struct store *store);
 
 /* Tells the watcher that this process serves, and from now on that it is alive. Returns 0;
  * or a negative errno where that is a keeper, and it has gone. */
@@ -53,18 +97,37 @@ int store_announce(struct store *store);
 /* Keeps a listening socket. */
 void store_add_listener(struct store *store, int fd);
 
-/* Keeps a node that has just registered, so that it may be told. Returns false where
- * the watcher has not taken it yet: then store_await() once it is in CAPACITY_UNSTORED. */
-bool store_add(struct store *store, struct connection *connection);
-
-/* Starts to wait until the watcher takes more of CAPACITY_UNSTORED. */
-void store_await(struct store *store);
+/* Keeps a node that has just registered over connection `fd`, as far as it can be; then the
+ * node may be told. Sets the node's id. */
+void store_add(struct store *store, struct store_entry *entry, struct registry_node *node, int fd);
 
 /* Forgets a node that leaves, before it is unregistered. */
-void store_remove(struct store *store, struct connection *connection);
+void store_remove(struct store *store, struct store_entry *entry, const struct registry_node *node);
+
+/* Gives memory of the state back, where most of it is out of date. To be called after what
+ * store_remove() announced has happened. */
+void store_tidy(struct store *store);
+
+/* Whether a duplicate of the entry's connection is, or may be, with the watcher. */
+bool store_has_sent(const struct store_entry *entry);
 
 /* Whether a successor would find what this process has. */
 bool store_is_open(const struct store *store);
+
+/* How many of the live registrations would not survive this process. */
+size_t store_count_missing(const struct store *store);
+
+/* Fills in what is told of the watcher. */
+void store_describe(const struct store *store, struct inventory_daemon *self);
+
+/* Whether a peer has asked for a reload in the last `interval_ms`. */
+bool store_was_reloaded(const struct store *store, int64_t interval_ms);
+
+/* Notes that a peer asks for one now. */
+void store_note_reload(struct store *store);
+
+/* Hands what has been counted on to a successor. */
+void store_note_counters(struct store *store, const struct counters *counters);
 
 /* Gives the watcher what it has not taken so far, as long as it takes some within a
  * second; then stops keeping. What is kept stays with the watcher. */

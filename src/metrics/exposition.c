@@ -152,7 +152,7 @@ static void write_connections(struct document *out, const struct overview *overv
     write_counter(out, "epmd_connections_expired_total",
                   "Connections closed because they did not finish in time.", counters->expired);
     write_counter(out, "epmd_connections_evicted_total",
-                  "Unfinished connections closed to make room.", counters->gave_way);
+                  "Unfinished connections closed to make room.", counters->evicted);
 }
 
 static void write_watcher(struct document *out, const struct overview *overview)

@@ -12,6 +12,8 @@
 #define SECONDS_MAX 86400 /* a day: more is a slip of the finger */
 #define NUMBER_MAX 1000000
 #define MAX_PER_HOST_DEFAULT 128
+#define MAX_NODES_PER_HOST_DEFAULT 1024
+#define RESERVE_LOCAL_DEFAULT 25 /* percent */
 
 static int set_command(const struct option *option, const char *word, const char *value,
                        struct options *options, char *error)
@@ -50,6 +52,9 @@ static int set_option(const struct option *option, const char *word, const char 
                                    (unsigned *)(void *)member, error);
     case OPTION_NUMBER:
         return value_read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
+    case OPTION_PERCENT:
+        return value_read_unsigned(word, value, " of percent", 100, (unsigned *)(void *)member,
+                                   error);
     case OPTION_ADDRESSES:
         options->addresses_from = (struct option_origin){.word = word, .value = value};
         return value_read_addresses(word, value, options, error);
@@ -60,8 +65,6 @@ static int set_option(const struct option *option, const char *word, const char 
     case OPTION_TEXT:
         *(const char **)(void *)member = value;
         return 0;
-    case OPTION_PATH:
-        return value_read_path(word, value, (const char **)(void *)member, error);
     case OPTION_LAYERS:
         return value_read_layers(word, value, options, error);
     case OPTION_LOG_TARGET:
@@ -250,6 +253,8 @@ int options_read(int argc, char *const argv[], struct options *out, char error[O
     *out = (struct options){.port = OPTIONS_PORT_DEFAULT,
                             .packet_timeout_s = PACKET_TIMEOUT_DEFAULT_S,
                             .max_per_host = MAX_PER_HOST_DEFAULT,
+                            .max_nodes_per_host = MAX_NODES_PER_HOST_DEFAULT,
+                            .reserve_local = RESERVE_LOCAL_DEFAULT,
                             .log_level = LOG_INFO};
     policy_init(&out->policy);
 

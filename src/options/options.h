@@ -63,10 +63,11 @@ struct options {
     enum log_target log_target;
     int log_level; /* as log_set_level() takes it: -log_level's, or what -d makes of it */
     unsigned packet_timeout_s;
-    unsigned max_per_host; /* unfinished connections of a remote host */
+    unsigned max_per_host;       /* unfinished connections of a remote host */
+    unsigned max_nodes_per_host; /* registrations of a remote host */
+    unsigned reserve_local;      /* registrations kept free for this host, in percent */
     unsigned delay_accept_s;
     unsigned delay_write_s;
-    const char *pid_file;            /* -pid_file's, absolute; in the argument vector; or NULL */
     const char *user;                /* -user's; lies in the argument vector; NULL: stay */
     bool no_sandbox[SANDBOX_LAYERS]; /* the layers to do without */
     size_t n_addresses;              /* named ones, without duplicates; 0: all */

@@ -185,7 +185,7 @@ def test_the_user_keeps_a_port_that_it_could_not_bind(ours):
             _, worker = keeper_and_worker(daemon.port)
             wait_for(lambda: ids(daemon.pid) == ONLY_NOBODY)
             os.kill(worker, signal.SIGKILL)
-            daemon.wait_log("restored 1 registrations")
+            daemon.wait_log("restored 1 registration")
             assert exchange(daemon, port2(b"kept")) == found(b"kept")
             assert ids(keeper_and_worker(daemon.port)[1]) == ONLY_NOBODY
 
@@ -248,7 +248,7 @@ def test_a_killed_worker_is_followed_by_one_as_locked(locked):
     with Node(locked, b"kept"):
         _, worker = keeper_and_worker(locked.port)
         os.kill(worker, signal.SIGKILL)
-        locked.wait_log("restored 1 registrations")
+        locked.wait_log("restored 1 registration")
         _, successor = keeper_and_worker(locked.port)
         assert exchange(locked, port2(b"kept")) == found(b"kept")
         assert status(successor)["Seccomp"] == "2" and successor != worker
@@ -257,7 +257,7 @@ def test_a_killed_worker_is_followed_by_one_as_locked(locked):
 def test_a_reload_loses_nothing(locked):
     with Node(locked, b"kept"):
         assert run_epmd(OURS, "-port", str(locked.port), "-reload").returncode == 0
-        locked.wait_log("restored 1 registrations")
+        locked.wait_log("restored 1 registration")
         assert exchange(locked, port2(b"kept")) == found(b"kept")
         assert status(keeper_and_worker(locked.port)[1])["Seccomp"] == "2"
 

@@ -38,6 +38,7 @@ struct script {
 
 static struct connection *slots[N_SLOTS];
 static struct session_context context;
+static bool can_reload;
 
 static void connection_close(size_t slot)
 {
@@ -69,11 +70,24 @@ static bool end_if_over(struct session *session)
     return over;
 }
 
-static void describe(struct session *session, struct inventory_daemon *self)
+static enum refusal may_register(struct session *session)
+{
+    (void)session;
+    return REFUSAL_NONE;
+}
+
+static enum refusal may_reload(struct session *session, char reason[SESSION_REASON_SIZE])
+{
+    (void)session;
+    snprintf(reason, SESSION_REASON_SIZE, "because");
+    return can_reload ? REFUSAL_NONE : REFUSAL_NO_SUCCESSOR;
+}
+
+static void describe(struct session *session)
 {
     REQUIRE(session->local);
-    self->generation += self->n_stored != context.registry.n_live;
-    self->n_stored = (uint32_t)context.registry.n_live;
+    context.self.generation += context.self.n_stored != context.registry.n_live;
+    context.self.n_stored = (uint32_t)context.registry.n_live;
 }
 
 static void connection_open(size_t slot, bool local)
@@ -126,7 +140,7 @@ static void require_outcome(const struct session *session, const struct session_
         break;
     case SESSION_RELOAD:
         REQUIRE(session->local && outcome->request.tag == PROTOCOL_RELOAD_REQ);
-        REQUIRE(context.can_reload);
+        REQUIRE(can_reload);
         break;
     case SESSION_REPLY:
         REQUIRE(outcome->reply != context.reply || outcome->reply_len <= PROTOCOL_REPLY_MAX);
@@ -160,7 +174,7 @@ static void run_step(struct script *script)
     uint8_t step = *script->at++;
     size_t slot = SLOT(step);
     context.policy.relaxed = step & FLAG_RELAXED;
-    context.can_reload = step & FLAG_CAN_RELOAD;
+    can_reload = step & FLAG_CAN_RELOAD;
     switch ((enum step)(step & 3)) {
     case STEP_OPEN:
         connection_open(slot, !(step & FLAG_REMOTE));
@@ -214,8 +228,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t seed[HASH_SEED_SIZE] = "sixteen bytes..";
     struct script script = {.at = data, .end = data + size};
     session_context_init(&context, MAX_LIVE, MAX_DEPARTED, seed);
-    context.hooks =
-        (struct session_hooks){.end_if_over = end_if_over, .end = end, .describe = describe};
+    context.hooks = (struct session_hooks){.end_if_over = end_if_over,
+                                           .end = end,
+                                           .may_register = may_register,
+                                           .may_reload = may_reload,
+                                           .describe = describe};
     context.port = 4369;
     while (script.at < script.end) {
         run_step(&script);

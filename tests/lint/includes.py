@@ -22,6 +22,23 @@ MAY_INCLUDE = {
     "core": set(),
 }
 
+# Within daemon, calls go down: each file may include itself and these. What has to go up goes
+# through hooks. A reader of connection.c reaches eight other files.
+DAEMON = {
+    "server": {"acceptor", "connections", "flood", "inheritance", "report", "restore"},
+    "restore": {"connections", "inheritance", "listener"},
+    "connections": {"connection", "listener", "report"},
+    "connection": {"capacity", "report", "store", "unsent"},
+    "store": {"state", "watcher"},
+    "capacity": {"quota"},
+    "report": {"flood"},
+    "acceptor": {"agreement", "binding", "listener", "report"},
+    "agreement": {"binding"},
+    "inheritance": {"listener"},
+    "lockdown": set(), "binding": set(), "listener": set(), "state": set(), "watcher": set(),
+    "quota": set(), "flood": set(), "unsent": set(),
+}
+
 # What holds for core holds for metrics: bytes in, bytes out.
 PURE = {"core", "metrics"}
 
@@ -47,6 +64,9 @@ def complaints(path):
         target = room_of(pathlib.Path(header))
         if quoted and target != room and target not in MAY_INCLUDE[room]:
             yield f"{path}:{number}: {room} may not include {header}"
+        if quoted and room == target == "daemon" and header != "daemon/" + path.stem + ".h" and \
+                pathlib.Path(header).stem not in DAEMON[path.stem]:
+            yield f"{path}:{number}: calls go down, daemon/{path.stem} may not include {header}"
         if not quoted and room in PURE and header not in CORE_HEADERS:
             yield f"{path}:{number}: {room} is pure, it may not use <{header}>"
 

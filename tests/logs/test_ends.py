@@ -153,7 +153,7 @@ def test_no_end_is_left_out():
     """But for one: tests/memory has allocations fail."""
     header = pathlib.Path(ROOT, "src", "daemon", "report.h").read_text(encoding="utf-8")
     kinds = {kind.lower() for kind in re.findall(r"^    REPORT_END_(\w+),", header, re.M)}
-    tried = {end.__name__ for end, *_ in ENDS} | {"talked", "stopped", "gave_way", "shutdown", "left"}
+    tried = {end.__name__ for end, *_ in ENDS} | {"talked", "stopped", "evicted", "shutdown", "kept"}
     assert kinds == tried | {"no_memory"}
 
 
@@ -162,11 +162,11 @@ def test_who_gives_way_is_a_warning(ours, journal):
     with contextlib.ExitStack() as held, \
             Daemon(ours, *VERBOSE, wrapper=(*journal.wrapper, *FEW)) as server:
         ports = []
-        while not journal.having(EPMD_REASON="gave_way", PRIORITY="7"):
+        while not journal.having(EPMD_REASON="evicted", PRIORITY="7"):
             sock = held.enter_context(connect(server.port))
             ports.append(sock.getsockname()[1])
             journal.wait(f"port {ports[-1]} connected")  # or its queue would be full
-    warning, end = journal.having(EPMD_REASON="gave_way")
+    warning, end = journal.having(EPMD_REASON="evicted")
     assert (warning["PRIORITY"], warning["EPMD_PEER_PORT"]) == ("4", str(ports[0]))
     assert warning["MESSAGE"] == ("descriptors run short: closing the unfinished connection of "
                                   f"127.0.0.1 port {ports[0]}")

@@ -15,7 +15,7 @@ import pytest
 
 from harness import OPTIMISED, ROOT, Daemon
 from machine import cannot
-from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all,
+from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all, read_exactly,
                            send, stop)
 
 pytestmark = pytest.mark.needs("network namespaces")
@@ -79,6 +79,12 @@ def two_slow(server, held):
         held.enter_context(begin(server.port, OURS_THERE))
 
 
+def registered_there(server, held):
+    sock = held.enter_context(connect(server.port, OURS_THERE))
+    send(sock, alive2(b"first"))
+    assert read_exactly(sock, 6)[1] == 0
+
+
 ALIVE = "ALIVE2_REQ"
 LOOKUP = "PORT_PLEASE2_REQ"
 CASES = [
@@ -109,6 +115,11 @@ CASES = [
          before=holding(b"sam")),
     Case("registry_full", "no descriptor is left for one more node", alive2(b"sam"), ALIVE, "sam",
          limits=FEW, before=full),
+    Case("host_full", "as many nodes as one may have", alive2(b"sam"), ALIVE, "sam", remote=True,
+         options=("-allow_register", "any", "-max_nodes_per_host", "1"), before=registered_there,
+         before_there=True),
+    Case("kept_for_local", "kept for nodes of this host", alive2(b"sam"), ALIVE, "sam", remote=True,
+         options=("-allow_register", "any", "-reserve_local", "100")),
     Case("no_memory", "out of memory", NAMES, "NAMES_REQ", before=no_memory, binary=OPTIMISED),
     Case("no_room", "no descriptor is left for peers from elsewhere", port2(b"sam"), remote=True,
          limits=FEW, before=no_room),
@@ -177,5 +188,6 @@ def test_a_refusal_is_one_line(ours, hosts, journal, case):
 def test_no_kind_of_refusal_is_left_out():
     header = pathlib.Path(ROOT, "src", "core", "refusal.h").read_text(encoding="utf-8")
     kinds = re.findall(r"^    REFUSAL_(\w+),", header, re.M)
-    assert [kind.lower() for kind in kinds if kind not in ("NONE", "COUNT")] == \
+    elsewhere = {"NO_PROGRAM", "NOT_ALL_KEPT", "RELOADED_LATELY"}  # tests/restart: of a reload
+    assert [kind.lower() for kind in kinds if kind not in {"NONE", "COUNT"} | elsewhere] == \
         [case.reason for case in CASES]

@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import re
 import resource
 import select
 import time
@@ -39,9 +38,9 @@ def test_silent_clients_give_way(ours):
             if number % 20 == 0:
                 serve_in_time(daemon, number)
         serve_in_time(daemon, SILENT)
-        states = [state(sock) for sock in silent]
-        assert states.count("open") < CONNECTIONS_MAX
-        assert set(states[:-CONNECTIONS_MAX]) == {"closed"}
+        # The kernel hands a silent connection over after a second (TCP_DEFER_ACCEPT).
+        wait_for(lambda: [state(sock) for sock in silent].count("open") <= CONNECTIONS_MAX,
+                 what="the eviction of all silent clients but the newest")
         assert state(node.sock) == "open"
 
 
@@ -117,4 +116,4 @@ def test_accepting_goes_on_after_a_shortage(observed):
         assert not select.select([waiting], [], [], 0.3)[0]
         resource.prlimit(observed.pid, resource.RLIMIT_NOFILE, before)
         assert read_all(waiting).endswith(b"ok\n")
-    assert not re.search("accept", observed.log())
+    assert 1 <= observed.log().count("cannot accept connections for a moment") <= 20

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths, methods, headers and sockets of the HTTP server; and that counters count."""
 
+import contextlib
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ from metrics.observed import Observed, ObservedKept, lines, request
 from wire.protocol import (KILL, NAMES, Node, connect, exchange, found, frame, port2, read_all,
                            read_exactly, send, settle, wait_registered)
 
+WIDE = "\U0001f600".encode() * 250  # so that a listing is longer than the buffers
 STRANGE = ["<script>alert(1)</script>", "a&amp;b", "quo\"te's", "back\\slash", "new\nline",
            "\x01\x1b[31m\x7f\r\t", "\u202eright to left", "\u017c\u00f3\u0142w \U0001f600", "x" * 255,
            "\U0010ffff" * 255]
@@ -197,9 +199,9 @@ def test_strange_names_are_told_as_they_are(observed):
 def test_the_watcher_is_told(ours, observed):
     assert observed.series()["epmd_watcher", "none"] == 1
     with ObservedKept(ours) as kept, Node(kept, b"held"):
+        kept.wait_series("epmd_stored_registrations", 1)  # once the keeper has confirmed it
         now = kept.series()
         assert (now["epmd_watcher", "keeper"], now["epmd_watcher", "none"]) == (1, 0)
-        assert now["epmd_stored_registrations"] == 1
 
 
 # ---- where it listens ----
@@ -267,15 +269,19 @@ def test_it_outlives_the_worker(ours):
 
 
 def test_health_tells_of_a_reload(ours):
-    with ObservedKept(ours) as daemon, connect(daemon.port) as unfinished:
-        send(unfinished, b"\0")  # holds the reload up for half a second
-        settle(daemon)
+    with ObservedKept(ours) as daemon, contextlib.ExitStack() as held:
+        for number in range(6000):
+            held.enter_context(Node(daemon, b"%04d" % number + WIDE))
+        slow = held.enter_context(connect(daemon.port, receive_buffer=4096))
+        send(slow, NAMES)  # whose answer the reload waits for
+        slow.recv(1)
         worker = daemon.worker()
         os.kill(worker, signal.SIGHUP)
         replies = []
         wait_for(lambda: replies.append(daemon.get("/healthz")) or replies[-1].code == 503,
                  what="the reload")
         assert replies[-1].body == b"a successor takes over\n"
+        read_all(slow)
         daemon.after(worker)
         wait_for(lambda: daemon.get("/healthz").code == 200, what="the successor")
         assert {reply.code for reply in replies} <= {200, 503}

@@ -15,8 +15,9 @@ import subprocess
 import pytest
 
 from harness import wait_for
+from restart.keeping import Kept
 from restart.passing import Watcher, content_of, memory_file
-from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, registered, state
+from wire.protocol import (NAMES, NOT_FOUND, Node, exchange, found, frame, port2, registered, state)
 
 NAMES_OF = [b"first", b"second", b"third"]
 N_FLIPS = 25
@@ -184,16 +185,16 @@ def test_the_order_of_descriptors_does_not_matter(inheritance):
 
 
 @pytest.mark.needs("cc")
-def test_a_connection_without_a_number_is_nobodys(ours, tmp_path):
+def test_without_numbers_of_sockets_nothing_is_kept(ours, tmp_path):
     """Rather than that one node's name lives and ends with another one's connection."""
     library = tmp_path / "no_cookie.so"
     source = pathlib.Path(__file__).with_name("no_cookie.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    with Watcher(ours, env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}) as watcher:
-        own = Inheritance(watcher)
-        worker = own.serve(own.content)
-        assert own.survivors(worker) == []
-        serves(worker)
-        for node in own.nodes:
-            node.close()
+    with Kept(ours, env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}) as server:
+        server.wait_log("does not number its sockets .*: registrations end with this process")
+        with Node(server, b"a") as node:
+            assert node.result == 0
+            assert exchange(server, frame(b"r")).startswith(b"NO: ")
+            server.kill_worker()
+            assert registered(server) == []

@@ -8,12 +8,13 @@ import sys
 
 from harness import Daemon
 from restart.keeping import Kept
-from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, port2, registered, reset,
-                           send)
+from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, frame, port2, read_all,
+                           registered, reset, send, state)
 
 CHILDREN_IGNORED = (
     sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
     "os.execvp(sys.argv[1], sys.argv[1:])")
+WIDE = "\U0001f600".encode() * 250  # so that a listing is longer than the buffers
 
 
 def test_a_kill_whose_reply_cannot_be_sent_ends_the_daemon(ours):
@@ -49,10 +50,8 @@ def test_a_parent_that_ignores_its_children_hides_no_death(ours):
 
 
 def test_a_reload_under_way_is_not_begun_again(ours):
-    """Each would put off the moment from which somebody is accepted."""
+    """One in ten seconds by request, and all that ask for more are told so."""
     with Kept(ours) as server, contextlib.ExitStack() as held:
-        for _ in range(5):
-            held.enter_context(begin(server.port))  # which a drain waits for
         worker = server.worker()
         askers = [held.enter_context(begin(server.port)) for _ in range(20)]
         exchange(server, NAMES)  # by now all have been accepted
@@ -60,17 +59,26 @@ def test_a_reload_under_way_is_not_begun_again(ours):
             send(sock, b"\1r")
         server.after(worker)
         assert exchange(server, port2(b"none")) == b"w\1"
+        assert exchange(server, frame(b"r")).startswith(b"NO: the last reload")
         assert server.log().count("a new process takes over") == 1
 
 
 def test_a_keeper_that_dies_during_a_reload_leaves_an_epmd(ours):
-    with Kept(ours) as server, Node(server, b"stays"), begin(server.port):
+    with Kept(ours) as server, contextlib.ExitStack() as held:
+        for number in range(6000):
+            held.enter_context(Node(server, b"%04d" % number + WIDE))
+        node = held.enter_context(Node(server, b"stays"))
         worker = server.worker()
-        os.kill(worker, signal.SIGHUP)
-        server.wait_log("reloading")
-        os.kill(server.pid, signal.SIGKILL)
+        with connect(server.port, receive_buffer=4096) as slow:
+            send(slow, NAMES)  # whose answer a reload waits for
+            slow.recv(1)
+            os.kill(worker, signal.SIGHUP)
+            server.wait_log("reloading")
+            os.kill(server.pid, signal.SIGKILL)
+            read_all(slow)
         try:
             server.wait_log("not reloading")
             assert b"name stays " in exchange(server, NAMES)
+            assert state(node.sock) == "open"
         finally:
             os.kill(worker, signal.SIGTERM)

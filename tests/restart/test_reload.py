@@ -17,16 +17,16 @@ import pytest
 from harness import Daemon, run_epmd, wait_for
 from machine import need
 from restart.keeping import Kept, ask, view
-from wire.protocol import (NAMES, Node, exchange, found, frame, port2, read_all, registered,
+from wire.protocol import (NAMES, Node, connect, exchange, found, frame, port2, read_all, registered,
                            send, state)
 
 BAD = {
     "garbage": (b"\x7fELF garbage", 0o755, "exit code"),
     "true": ("/bin/true", 0o755, "exit code 0"),
     "false": ("/bin/false", 0o755, "exit code 1"),
-    "not-executable": (b"#!/bin/sh\n", 0o644, "Permission denied"),
     "empty": (b"", 0o755, "exit code"),
 }
+WIDE = "\U0001f600".encode() * 250  # so that a listing is longer than the buffers
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def request(server, ours):
     assert result.returncode == 0, result
 
 
-@pytest.mark.parametrize("how", [sighup, request])
-def test_the_binary_on_disk_takes_over(installed, ours, how):
+@pytest.mark.parametrize("how,times", [(sighup, 3), (request, 1)])
+def test_the_binary_on_disk_takes_over(installed, ours, how, times):
     with Node(installed, b"a", extra=b"e") as a, Node(installed, b"b", kind=72) as b:
         before = view(installed, b"a", b"b")
-        for _ in range(3):
+        for _ in range(times):
             worker = installed.worker()
             install(installed, ours)
             how(installed, ours)
@@ -127,20 +127,32 @@ def test_a_bad_binary_is_left(installed, ours, what):
         assert exchange(installed, port2(b"a")) == found(b"a")
         assert runs(installed.worker()) == image
         install(installed, ours)
-        request(installed, ours)
+        sighup(installed, ours)
         wait_for(lambda: runs(installed.worker()) not in (None, image))
         assert exchange(installed, port2(b"a")) == found(b"a")
         assert state(node.sock) == "open"
 
 
-def test_a_missing_binary_is_left(installed, ours):
+@pytest.mark.parametrize("how", ["sighup", "request"])
+@pytest.mark.parametrize("what, reason", [(None, "No such file"), (0o644, "Permission denied")],
+                         ids=["missing", "not-executable"])
+def test_a_binary_that_cannot_be_started_is_left(installed, ours, how, what, reason):
+    """The keeper says so, and nothing is replaced."""
     with Node(installed, b"a") as node:
         worker = installed.worker()
-        os.unlink(installed.binary)
-        request(installed, ours)
-        installed.wait_log("cannot open .*: No such file .*going on with the old one")
-        installed.after(worker)
+        if what is None:
+            os.unlink(installed.binary)
+        else:
+            install(installed, b"#!/bin/sh\n", what)
+        if how == "sighup":
+            sighup(installed, ours)
+            installed.wait_log(f"not reloading: .*{reason}")
+        else:
+            result = run_epmd(ours, "-port", str(installed.port), "-reload")
+            assert result.returncode == 1
+            assert reason in result.stdout
         assert exchange(installed, port2(b"a")) == found(b"a")
+        assert installed.worker() == worker
         assert state(node.sock) == "open"
 
 
@@ -165,15 +177,28 @@ def test_a_binary_that_hangs_is_left(installed, ours, tmp_path):
         assert state(node.sock) == "open"
 
 
-def test_a_request_under_way_is_served_before(kept):
-    """Half of it is here: the old worker waits for the rest."""
-    with Node(kept, b"a"), ask(kept, port2(b"a")[:3]) as slow:
+def slow_reader(server):
+    """A peer whose complete request has an answer that is longer than what its buffers take."""
+    sock = connect(server.port, receive_buffer=4096)
+    send(sock, NAMES)
+    return sock
+
+
+def test_a_complete_request_is_answered_before(kept):
+    """While its answer is read, others are served; what is half sent is not waited for."""
+    nodes = [Node(kept, b"%04d" % n + WIDE) for n in range(6000)]
+    with slow_reader(kept) as slow, ask(kept, port2(b"a")[:3]) as half:
         worker = kept.worker()
+        slow.recv(1)
         os.kill(kept.pid, signal.SIGHUP)
         kept.wait_log("reloading")
-        send(slow, port2(b"a")[3:])
-        assert read_all(slow) == found(b"a")
+        assert exchange(kept, port2(nodes[0].name)) == found(nodes[0].name)
+        assert kept.worker() == worker
+        assert read_all(slow).count(b"\n") == len(nodes)
         kept.after(worker)
+        assert read_all(half) == b""
+    for node in nodes:
+        node.close()
 
 
 def test_no_lookup_is_lost_in_an_upgrade(installed, ours):
@@ -194,7 +219,7 @@ def test_no_lookup_is_lost_in_an_upgrade(installed, ours):
             for _ in range(10):
                 worker, asked = installed.worker(), sum(map(len, answers))
                 install(installed, ours)
-                request(installed, ours)
+                sighup(installed, ours)
                 installed.after(worker)
                 wait_for(lambda: sum(map(len, answers)) > asked + 20)
         assert {answer for mine in answers for answer in mine} == {found(b"a")}
@@ -207,4 +232,5 @@ def test_without_a_successor_nothing_is_reloaded(ours, options):
         result = run_epmd(ours, "-port", str(single.port), "-reload")
         assert result.returncode == 1
         assert registered(single) == [b"a"]
-        assert exchange(single, frame(b"r")) == b"NO"
+        assert exchange(single, frame(b"r")).startswith(b"NO: there is no keeper")
+        assert "there is no keeper" in result.stdout

@@ -64,7 +64,7 @@ static void facts_are_values(void **state)
     counters->unregistrations = 5;
     counters->connections = 6;
     counters->expired = 10;
-    counters->gave_way = 11;
+    counters->evicted = 11;
     registry_remove(&world.context.registry, add("departed"));
     add("live")->peer.address = address_from_ipv4((const uint8_t[4]){10, 1, 2, 3});
     static const char *const lines[] = {

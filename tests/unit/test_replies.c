@@ -146,8 +146,8 @@ static void alive_refusals_told_by_a_reply(void **state)
 {
     (void)state;
     static const enum refusal told[] = {
-        REFUSAL_NAME_NOT_UTF8, REFUSAL_NAME_TOO_LONG, REFUSAL_EXTRA_TOO_LONG,
-        REFUSAL_NAME_TAKEN,    REFUSAL_REGISTRY_FULL, REFUSAL_NO_MEMORY,
+        REFUSAL_NAME_NOT_UTF8, REFUSAL_NAME_TOO_LONG, REFUSAL_EXTRA_TOO_LONG, REFUSAL_NAME_TAKEN,
+        REFUSAL_REGISTRY_FULL, REFUSAL_HOST_FULL,     REFUSAL_KEPT_FOR_LOCAL, REFUSAL_NO_MEMORY,
     };
     for (int i = REFUSAL_NONE; i <= REFUSAL_NO_MEMORY; i++) {
         bool expected = false;

@@ -101,7 +101,7 @@ static void strangers_are_closed(void **state)
 {
     (void)state;
     fixture.world.context.policy.relaxed = true;
-    fixture.world.context.can_reload = true;
+    fixture.world.reloading = REFUSAL_NONE;
     fixture.asker.session.local = false;
     assert_closed(ask_alive("carol", 6), REFUSAL_REGISTER_NOT_ALLOWED);
     assert_closed(ask_alive("alice", 6), REFUSAL_REGISTER_NOT_ALLOWED);
@@ -161,10 +161,24 @@ static void stop_needs_relaxed(void **state)
 static void reload_needs_a_successor(void **state)
 {
     (void)state;
-    assert_replied(ask_bare('r'), SESSION_REPLY, REFUSAL_NO_SUCCESSOR, "NO", 2);
-    fixture.world.context.can_reload = true;
+    static const char no[] = "NO: there is no keeper and no service manager, the registrations "
+                             "would be lost";
+    assert_replied(ask_bare('r'), SESSION_REPLY, REFUSAL_NO_SUCCESSOR, no, sizeof no - 1);
+    fixture.world.reloading = REFUSAL_NONE;
     ask_again();
     assert_replied(ask_bare('r'), SESSION_RELOAD, REFUSAL_NONE, "OK", 2);
+    assert_int_equal(registry()->n_live, 2);
+}
+
+static void a_refusal_of_the_owner_is_told(void **state)
+{
+    (void)state;
+    fixture.world.registering = REFUSAL_HOST_FULL;
+    assert_replied(ask_alive("carol", 6), SESSION_REPLY, REFUSAL_HOST_FULL, "v\1\0\0\0\x63", 6);
+    assert_null(find("carol"));
+    fixture.world.registering = REFUSAL_KEPT_FOR_LOCAL;
+    ask_again();
+    assert_replied(ask_alive("carol", 5), SESSION_REPLY, REFUSAL_KEPT_FOR_LOCAL, "y\1\0\x63", 4);
     assert_int_equal(registry()->n_live, 2);
 }
 
@@ -179,12 +193,19 @@ static void unknown_tag_is_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(port_tells_the_node),     FIXTURE_TEST(names_are_listed),
-        FIXTURE_TEST(everything_is_dumped),    FIXTURE_TEST(listing_is_shared_until_a_change),
-        FIXTURE_TEST(info_tells_of_each_node), FIXTURE_TEST(info_follows_the_daemon),
-        FIXTURE_TEST(strangers_are_closed),    FIXTURE_TEST(kill_needs_an_empty_registry),
-        FIXTURE_TEST(relaxed_kill_is_obeyed),  FIXTURE_TEST(relaxed_stop_ends_the_node),
-        FIXTURE_TEST(stop_needs_relaxed),      FIXTURE_TEST(reload_needs_a_successor),
+        FIXTURE_TEST(port_tells_the_node),
+        FIXTURE_TEST(names_are_listed),
+        FIXTURE_TEST(everything_is_dumped),
+        FIXTURE_TEST(listing_is_shared_until_a_change),
+        FIXTURE_TEST(info_tells_of_each_node),
+        FIXTURE_TEST(info_follows_the_daemon),
+        FIXTURE_TEST(strangers_are_closed),
+        FIXTURE_TEST(kill_needs_an_empty_registry),
+        FIXTURE_TEST(relaxed_kill_is_obeyed),
+        FIXTURE_TEST(relaxed_stop_ends_the_node),
+        FIXTURE_TEST(stop_needs_relaxed),
+        FIXTURE_TEST(reload_needs_a_successor),
+        FIXTURE_TEST(a_refusal_of_the_owner_is_told),
         FIXTURE_TEST(unknown_tag_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,13 +71,17 @@ static struct registry_node *arrive_as(const char *name)
 
 static void leave(struct registry_node *node)
 {
-    append(snapshot_encode_left, node);
+    append(snapshot_encode_gone, node);
     registry_remove(&before, node);
 }
 
 static void replay(size_t len)
 {
-    snapshot_replay(guarded_copy(written.bytes, len), len, &after, &report);
+    struct snapshot_shedding nothing = {0};
+    report = (struct snapshot_report){0};
+    size_t taken =
+        snapshot_replay(guarded_copy(written.bytes, len), len, &after, &nothing, &report);
+    report.lost_len = len - taken;
 }
 
 static void assert_same_node(const struct registry_node *a, const struct registry_node *b)
@@ -117,7 +121,7 @@ static void assert_report(size_t n_records, size_t n_damaged, size_t n_refused, 
     assert_int_equal(report.n_records, n_records);
     assert_int_equal(report.n_damaged, n_damaged);
     assert_int_equal(report.n_refused, n_refused);
-    assert_int_equal(report.n_lost, n_lost);
+    assert_int_equal(report.lost_len, n_lost);
 }
 
 static void test_nothing(void **state)
@@ -246,12 +250,102 @@ static void test_contradictions_are_damage(void **state)
 {
     (void)state;
     struct registry_node *node = arrive_as("a");
-    append(snapshot_encode_live, node); /* twice */
+    append(snapshot_encode_departed, node); /* while it is live */
     leave(node);
-    append(snapshot_encode_left, before.departed); /* it is not there any more */
+    append(snapshot_encode_gone, before.departed); /* it is not there any more */
     replay(written.len);
     assert_report(2, 2, 0, 0);
     assert_same();
+}
+
+/* The departure of the earlier one could not be written. */
+static void test_a_live_record_replaces_an_earlier_one_of_its_name(void **state)
+{
+    (void)state;
+    struct registry_node *earlier = arrive_as("a");
+    arrive_as("b");
+    registry_remove(&before, earlier);
+    struct registry_node *later = arrive_as("a");
+    replay(written.len);
+    assert_report(3, 0, 0, 0);
+    assert_same();
+    assert_int_equal(after.live->creation, later->creation);
+}
+
+/* Every cut: what was taken, and the rest behind it, are the whole. */
+static void test_a_replay_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    leave(arrive_as("a"));
+    arrive_as("b");
+    leave(arrive_as("c"));
+    arrive_as("a");
+    for (size_t cut = 0; cut <= written.len; cut++) {
+        struct snapshot_shedding nothing = {0};
+        report = (struct snapshot_report){0};
+        const uint8_t *bytes = guarded_copy(written.bytes, cut);
+        size_t taken = snapshot_replay(bytes, cut, &after, &nothing, &report);
+        assert_true(taken <= cut);
+        size_t left = written.len - taken;
+        bytes = guarded_copy(written.bytes + taken, left);
+        assert_int_equal(snapshot_replay(bytes, left, &after, &nothing, &report), left);
+        assert_report(6, 0, 0, 0);
+        assert_same();
+        registry_deinit(&after);
+        registry_init(&after, MAX_LIVE, MAX_DEPARTED, world_seed);
+    }
+}
+
+static void arrive_with_extra(const char *name, uint16_t extra_len)
+{
+    static const uint8_t extra[PROTOCOL_EXTRA_MAX];
+    struct protocol_node info = node_info(name);
+    info.extra = extra;
+    info.extra_len = extra_len;
+    arrive(&info);
+}
+
+/* Replays all but what is left out so that `n_kept` stay. */
+static void replay_shedding(size_t n_kept)
+{
+    struct snapshot_census census = {0};
+    struct snapshot_shedding shedding = {.departed = true};
+    report = (struct snapshot_report){0};
+    assert_int_equal(snapshot_count(written.bytes, written.len, &census), written.len);
+    assert_int_equal(census.n_live, before.n_live);
+    snapshot_choose(&census, n_kept, &shedding);
+    assert_int_equal(snapshot_replay(written.bytes, written.len, &after, &shedding, &report),
+                     written.len);
+}
+
+static void test_the_longest_extra_fields_are_shed_first(void **state)
+{
+    (void)state;
+    append(snapshot_encode_departed, arrive_as("gone"));
+    leave(before.live);
+    written.len = 0;
+    append(snapshot_encode_departed, before.departed);
+    arrive_with_extra("a", 0);
+    arrive_with_extra("b", 7);
+    arrive_with_extra("c", PROTOCOL_EXTRA_MAX);
+    arrive_with_extra("d", 7);
+    replay_shedding(2);
+    assert_int_equal(after.n_departed, 0);
+    assert_int_equal(report.n_shed, 2);
+    assert_int_equal(report.n_damaged, 0);
+    assert_int_equal(after.n_live, 2);
+    assert_memory_equal(after.live->info.name, "d", 1);
+    assert_memory_equal(after.live->next->info.name, "a", 1);
+}
+
+static void test_everything_can_be_shed(void **state)
+{
+    (void)state;
+    arrive_with_extra("a", 0);
+    arrive_with_extra("b", 3);
+    replay_shedding(0);
+    assert_int_equal(report.n_shed, 2);
+    assert_int_equal(after.n_live, 0);
 }
 
 static void test_what_no_node_could_have_said_is_damage(void **state)
@@ -336,6 +430,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_truncation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_flipped_bit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_contradictions_are_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_live_record_replaces_an_earlier_one_of_its_name,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_replay_goes_on_where_it_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_longest_extra_fields_are_shed_first, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_everything_can_be_shed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_no_node_could_have_said_is_damage, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_smaller_registry_refuses_what_does_not_fit, setup,

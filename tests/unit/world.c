@@ -2,6 +2,7 @@
 /* Sessions with everything behind them but connections. */
 #include "world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "guarded.h"
@@ -26,9 +27,22 @@ static bool end_if_over(struct session *session)
     return over;
 }
 
-static void describe(struct session *session, struct inventory_daemon *self)
+static enum refusal may_register(struct session *session)
+{
+    return ((struct client *)(void *)session)->world->registering;
+}
+
+static enum refusal may_reload(struct session *session, char reason[SESSION_REASON_SIZE])
+{
+    const struct world *world = ((struct client *)(void *)session)->world;
+    snprintf(reason, SESSION_REASON_SIZE, "%s", refusal_text(world->reloading));
+    return world->reloading;
+}
+
+static void describe(struct session *session)
 {
     const struct client *client = (struct client *)(void *)session;
+    struct inventory_daemon *self = &client->world->context.self;
     self->generation += self->n_stored != client->n_stored;
     self->n_stored = client->n_stored;
 }
@@ -36,8 +50,13 @@ static void describe(struct session *session, struct inventory_daemon *self)
 void world_init(struct world *world)
 {
     session_context_init(&world->context, WORLD_MAX_LIVE, WORLD_MAX_DEPARTED, world_seed);
-    world->context.hooks =
-        (struct session_hooks){.end_if_over = end_if_over, .end = end, .describe = describe};
+    world->registering = REFUSAL_NONE;
+    world->reloading = REFUSAL_NO_SUCCESSOR;
+    world->context.hooks = (struct session_hooks){.end_if_over = end_if_over,
+                                                  .end = end,
+                                                  .may_register = may_register,
+                                                  .may_reload = may_reload,
+                                                  .describe = describe};
     world->context.port = WORLD_PORT;
     world->context.self = (struct inventory_daemon){.port = WORLD_PORT, .clock_ms = WORLD_CLOCK_MS};
 }

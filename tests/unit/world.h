@@ -20,6 +20,7 @@ extern const uint8_t world_seed[HASH_SEED_SIZE];
 
 struct world {
     struct session_context context;
+    enum refusal registering, reloading; /* what the hooks answer */
 };
 
 /* Stands for a connection: what the hooks are asked about it, and how often. */

@@ -68,7 +68,8 @@ WIRE = {
         stock="refused", ours="registered"),
     "the tag r without a watcher": Difference(
         "our own request, RELOAD_REQ: let the program now on disk take over",
-        stock=b"", ours=b"NO"),
+        stock=b"", ours=b"NO: there is no keeper and no service manager, the registrations would be "
+        b"lost"),
     "trickling bytes": Difference(
         "the packet timeout counts from the connection on, or a peer could stay for ever",
         stock="stays", ours="closed"),
