@@ -39,6 +39,11 @@ static int print_listing(enum options_command command, const struct exchange_rep
     }
     printf("epmd: up and running on port %u with data:\n", (unsigned)port);
     fwrite(reader.at, 1, wire_reader_left(&reader), stdout);
+    if (!names_reply_is_whole(reply)) {
+        fflush(stdout);
+        fputs("epmd: the answer of the local epmd was cut short\n", stderr);
+        return EXIT_FAILURE;
+    }
     return EXIT_SUCCESS;
 }
 
@@ -125,6 +130,15 @@ static int report_failure(const struct command *command, int error)
     return EXIT_FAILURE;
 }
 
+/* All that -started asks for: the list may be long. */
+static bool has_port(const uint8_t *reply, size_t len)
+{
+    struct wire_reader reader;
+    wire_reader_init(&reader, reply, len);
+    (void)wire_read_u32(&reader);
+    return !reader.overrun;
+}
+
 /* An epmd that closes without a byte refuses: the answer in words is then the empty one. */
 static int ask(const struct command *command, const struct options *options,
                struct exchange_reply *reply)
@@ -132,6 +146,7 @@ static int ask(const struct command *command, const struct options *options,
     const char *name = options->stop_name ? options->stop_name : "";
     struct request request;
     request_init(&request, command->tag, name, strlen(name));
+    request.is_enough = command->command == COMMAND_STARTED ? has_port : NULL;
     int status = target_ask_local(options->port, &request, EXCHANGE_TIMEOUT_MS, reply);
     if (status == -ENODATA) {
         *reply = (struct exchange_reply){0};

@@ -9,7 +9,8 @@
 #include "system/sockaddr.h"
 
 #define REPLY_SIZE_FIRST 4096
-#define REPLY_SIZE_MAX ((size_t)64 << 20) /* more than any epmd's names take */
+/* A million nodes, with names of a thousand bytes: more than a process may have descriptors. */
+#define REPLY_SIZE_MAX ((size_t)1 << 30)
 
 /* Doubles the room for a reply, which has a byte for the NUL. */
 static int reply_grow(struct exchange_reply *reply, size_t *size)
@@ -27,16 +28,23 @@ static int reply_grow(struct exchange_reply *reply, size_t *size)
     return 0;
 }
 
-static int receive_reply(const struct stream *stream, struct exchange_reply *reply)
+static int receive_reply(const struct stream *stream, stream_is_enough *is_enough,
+                         struct exchange_reply *reply)
 {
     size_t size = 0;
     int status;
     do {
         status = reply_grow(reply, &size);
         if (status == 0) {
-            status = stream_fill(stream, reply->bytes, size - 1, &reply->len, NULL);
+            status = stream_fill(stream, reply->bytes, size - 1, &reply->len, is_enough);
         }
     } while (status == -ENOBUFS);
+    /* An epmd that closes with bytes of ours unread resets the connection, too; whether its reply
+     * is whole is for the reader of the reply to judge. */
+    if (status == -ECONNRESET) {
+        reply->is_cut = true;
+        status = 0;
+    }
     if (status == 0 && reply->len == 0) {
         status = -ENODATA;
     }
@@ -56,7 +64,7 @@ int exchange_at(const struct sockaddr *to, socklen_t to_len, const struct reques
         status = stream_send(&stream, request->frame, request->len);
     }
     if (status == 0) {
-        status = receive_reply(&stream, &received);
+        status = receive_reply(&stream, request->is_enough, &received);
     }
     stream_close(&stream);
     if (status == 0) {

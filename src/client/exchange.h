@@ -3,6 +3,7 @@
 #ifndef EPMD_CLIENT_EXCHANGE_H
 #define EPMD_CLIENT_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 struct exchange_reply {
     uint8_t *bytes; /* followed by a NUL, for replies that are text; NULL where len is 0 */
     size_t len;     /* without that NUL */
+    bool is_cut;    /* the connection was reset, so that the end may be missing */
 };
 
 /* Sends a request to the epmd at `to`, and reads until the epmd closes the connection.

@@ -71,6 +71,9 @@ static int ask_listing(struct node_list *list, struct target *target)
     int status = target_ask(target, &request, EXCHANGE_TIMEOUT_MS, &list->reply);
     if (status == 0) {
         status = node_list_read(list);
+        if (status == 0 && !names_reply_is_whole(&list->reply)) {
+            status = -ECONNRESET;
+        }
         target->answers->error = status;
     }
     return status;

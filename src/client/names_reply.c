@@ -26,7 +26,8 @@ bool names_reply_is_whole(const struct exchange_reply *reply)
     struct wire_reader reader;
     names_reply_init(&reader, reply);
     uint8_t last = reply->len > 0 ? reply->bytes[reply->len - 1] : 0;
-    return !reader.overrun && (wire_reader_left(&reader) == 0 || last == '\n' || last == '\0');
+    return !reply->is_cut && !reader.overrun &&
+           (wire_reader_left(&reader) == 0 || last == '\n' || last == '\0');
 }
 
 size_t names_reply_count(const struct exchange_reply *reply)

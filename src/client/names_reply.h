@@ -14,8 +14,8 @@
 /* Whether an epmd may have sent this reply. */
 bool names_reply_is_one(const struct exchange_reply *reply);
 
-/* Whether nothing is missing at the end of a listing: each line of NAMES ends with a newline,
- * each of DUMP with a newline and a NUL. */
+/* Whether nothing is missing at the end of a listing. It was not reset, and each line of NAMES ends
+ * with a newline, each of DUMP with a newline and a NUL. */
 bool names_reply_is_whole(const struct exchange_reply *reply);
 
 /* Starts to read a reply, which has to outlive the reader, and returns epmd's port in it:

@@ -14,5 +14,6 @@ void request_init(struct request *request, enum protocol_tag tag, const void *na
     wire_write_u16(&writer, (uint16_t)(1 + name_len));
     wire_write_u8(&writer, (uint8_t)tag);
     wire_write_bytes(&writer, name, name_len);
+    request->is_enough = NULL;
     request->len = wire_writer_len(&writer);
 }

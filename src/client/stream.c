@@ -69,8 +69,7 @@ int stream_send(const struct stream *stream, const void *bytes, size_t len)
     return 0;
 }
 
-/* Waits for some bytes, at most `size`, and sets `*n`: to 0 at the end. A peer that closes with
- * bytes of ours unread resets the connection: its reply has arrived before all the same. */
+/* Waits for some bytes, at most `size`, and sets `*n`: to 0 at the end. */
 static int stream_receive(const struct stream *stream, void *bytes, size_t size, size_t *n)
 {
     for (;;) {
@@ -79,8 +78,8 @@ static int stream_receive(const struct stream *stream, void *bytes, size_t size,
             return status;
         }
         ssize_t received = recv(stream->fd, bytes, size, 0);
-        if (received >= 0 || errno == ECONNRESET) {
-            *n = received > 0 ? (size_t)received : 0;
+        if (received >= 0) {
+            *n = (size_t)received;
             return 0;
         }
         if (errno != EAGAIN && errno != EINTR) {

@@ -147,11 +147,14 @@ const char *target_error_cause(int error)
 
 static void report_local(const struct target *target)
 {
-    bool listens = false;
+    bool listens = false, was_cut = false;
     for (size_t i = 0; i < target->n; i++) {
         listens |= is_there(target->addresses[i].error);
+        was_cut |= target->addresses[i].error == -ECONNRESET;
     }
-    fputs(listens ? "epmd: no response from local epmd\n" : "epmd: Cannot connect to local epmd\n",
+    fputs(was_cut   ? "epmd: the answer of the local epmd was cut short\n"
+          : listens ? "epmd: no response from local epmd\n"
+                    : "epmd: Cannot connect to local epmd\n",
           stderr);
 }
 

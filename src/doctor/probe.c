@@ -23,7 +23,8 @@ void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes
         probe->status =
             stream_fill(&stream, probe->reply, sizeof probe->reply, &probe->len, is_enough);
     }
-    if (probe->status == -ENOBUFS) {
+    /* A peer that closes with bytes of ours unread resets the connection. */
+    if (probe->status == -ENOBUFS || (probe->connected && probe->status == -ECONNRESET)) {
         probe->status = 0;
     }
     stream_close(&stream);

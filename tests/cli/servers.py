@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import threading
 
 from harness import free_port, listeners, run_epmd, visible, wait_for
@@ -50,6 +51,16 @@ class Fake:
         self._thread.join()
         for peer in self._held:
             peer.close()
+
+
+class Reset(Fake):
+    """Sends its reply, and resets the connection."""
+
+    def _answer(self, peer):
+        with contextlib.suppress(OSError), peer:
+            self.requests.append(peer.recv(100))
+            peer.sendall(self._reply)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def holders(port):

@@ -6,14 +6,13 @@ import json
 import os
 import pty
 import re
-import struct
 import subprocess
 
 import pytest
 
 from cli.many import (EMPTY, NameServer, Together, a, aaaa, addresses, ask, names, rows, srv)
 from cli.hosts import host as one_host
-from cli.servers import Fake
+from cli.servers import Fake, Reset
 from harness import Daemon, clean_env, free_port, run_epmd, wait_for
 from wire.protocol import Node
 
@@ -107,17 +106,6 @@ def test_a_host_is_asked_once(ours, port):
 
 
 # ---- how an epmd fails ----
-
-class Reset(Fake):
-    """Sends its reply, and resets the connection."""
-
-    def _answer(self, peer):
-        import socket
-        with peer:
-            peer.recv(100)
-            peer.sendall(self._reply)
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
 
 WRONG = {
     "closed": (b"", "closed without an answer: it may not list names for this host, or is no epmd"),

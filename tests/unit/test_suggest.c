@@ -16,7 +16,7 @@ static struct exchange_reply reply_of(const char *const *names)
     for (; *names; names++) {
         len += (size_t)snprintf(text + len, sizeof text - len, "name %s at port 1\n", *names);
     }
-    return (struct exchange_reply){(uint8_t *)text, len};
+    return (struct exchange_reply){.bytes = (uint8_t *)text, .len = len};
 }
 
 /* The suggestions, each with a blank behind it. */
