@@ -27,6 +27,17 @@ STOCK = os.environ.get("EPMD_STOCK", "/usr/bin/epmd")
 if not os.access(STOCK, os.X_OK):
     STOCK = None
 
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
+PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, TCP_LISTEN = 4, 20, 0x301, 10
 SANITIZER = re.compile(r"(Sanitizer:|runtime error:).*")
 
@@ -50,7 +61,7 @@ def clean_env(extra=None):
     return env
 
 
-def wait_for(condition, timeout=10, what="condition"):
+def wait_for(condition, timeout=PATIENCE_S, what="condition"):
     """Poll until condition() is true and return its value."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -203,7 +214,7 @@ class Daemon:
     def _accepts(address, port):
         """An empty frame is closed without a reply, and only by a daemon that runs."""
         with contextlib.suppress(OSError):
-            with socket.create_connection((address, port), timeout=10) as probe:
+            with socket.create_connection((address, port), timeout=PATIENCE_S) as probe:
                 probe.sendall(b"\0\0")
                 return probe.recv(1) == b""
         return False
@@ -212,7 +223,7 @@ class Daemon:
         """None while it runs."""
         return self._process.poll()
 
-    def wait(self, timeout=10):
+    def wait(self, timeout=PATIENCE_S):
         """Wait for its end; its exit code."""
         return self._process.wait(timeout)
 
@@ -223,7 +234,7 @@ class Daemon:
         if self.exit_code() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self.wait(5)
+                self.wait()
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self.wait()
@@ -235,7 +246,7 @@ class Daemon:
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode(errors="replace")
 
-    def wait_log(self, pattern, timeout=10):
+    def wait_log(self, pattern, timeout=PATIENCE_S):
         """Wait until a regular expression matches in its log; the match."""
         return wait_for(lambda: re.search(pattern, self.log()), timeout, f"{pattern!r} in the log")
 
@@ -246,7 +257,7 @@ class Daemon:
         self.stop()
 
 
-def run_epmd(binary, *args, env=None, timeout=20, **popen):
+def run_epmd(binary, *args, env=None, timeout=PATIENCE_S, **popen):
     """Run one epmd command to its end; its CompletedProcess, as text."""
     return subprocess.run(
         [binary, *args], env=clean_env(env), timeout=timeout, text=True, errors="replace",

@@ -14,7 +14,7 @@ import tempfile
 
 from clients.beam import Site
 from cli.servers import Fake
-from harness import OURS, Daemon, clean_env
+from harness import OURS, PATIENCE_S, Daemon, clean_env
 from machine import APART, need
 from wire.namespaces import Namespace, pair
 from wire.protocol import Node
@@ -53,7 +53,7 @@ class Host:
         inside = [*APART, "unshare", "--uts", "sh", "-ec", INSIDE, "sh", self.name,
                   self._hosts, servers, prepare]
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-               "text": True, "errors": "replace", "timeout": 30, "check": False, **how}
+               "text": True, "errors": "replace", "timeout": PATIENCE_S, "check": False, **how}
         with self.namespace.entered():
             return subprocess.run([*inside, *command], env=clean_env(env), **how)
 

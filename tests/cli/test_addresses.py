@@ -31,7 +31,7 @@ def bound(binary, option=None, env=None, namespace=None, reachable=True, expecte
         daemon.start(reachable)
         if not reachable:  # then it cannot be asked whether it has opened the last one
             with contextlib.suppress(TimeoutError):
-                wait_for(lambda: addresses_of(daemon) == expected, timeout=5)
+                wait_for(lambda: addresses_of(daemon) == expected)
         return addresses_of(daemon)
     except StartError:
         return (ENDED, daemon.exit_code(), daemon.log())
@@ -227,6 +227,6 @@ def test_commands_find_the_daemon_on_every_host(binary, hosts, where):
     with Daemon(binary, namespace=hosts[where]) as server, hosts[where].entered():
         result = run_epmd(binary, "-port", str(server.port), "-names")
         assert result.stdout == f"epmd: up and running on port {server.port} with data:\n"
-        assert run_epmd(binary, "-port", str(server.port), timeout=5).returncode == 0
+        assert run_epmd(binary, "-port", str(server.port)).returncode == 0
         assert run_epmd(binary, "-port", str(server.port), "-kill").stdout == "Killed\n"
         assert server.wait() == 0

@@ -253,7 +253,7 @@ def test_no_mistake_takes_longer_than_the_time_limit(couple, ours):
     here.namespace.ip(*(f"neigh replace {address} lladdr 02:00:00:00:00:77 dev cable"
                         for address in away))
     here.resolves("".join(f"{address} away\n" for address in away))
-    found = here.check("a@away", timeout=15)
+    found = here.check("a@away")
     step = failed(found, "lookup", "firewall")
     assert step["found"].count("does not answer at all") == 3
     assert "10.9.9.88 port 4369: not tried, as the time was up" in step["found"]

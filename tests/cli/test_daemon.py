@@ -55,7 +55,7 @@ def test_detaching_returns_when_lookups_work(ours):
 
 def test_detaching_twice_is_silent(binary, detached):
     pids = detached.holders()
-    result = run_epmd(binary, "-daemon", "-port", str(detached.port), timeout=10)
+    result = run_epmd(binary, "-daemon", "-port", str(detached.port))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     wait_for(lambda: started_for(detached.port) == pids)
 
@@ -83,7 +83,7 @@ def test_a_detached_daemon_obeys_kill(binary, detached):
 
 @pytest.mark.parametrize("options, said", [((), ""), (("-d",), "already")])
 def test_a_second_start_exits_with_success(binary, server, options, said):
-    result = run_epmd(binary, "-port", str(server.port), *options, timeout=10)
+    result = run_epmd(binary, "-port", str(server.port), *options)
     assert (result.returncode, result.stdout) == (0, "")
     assert said in result.stderr and bool(said) == bool(result.stderr)
 
@@ -92,14 +92,14 @@ def test_a_second_start_exits_with_success(binary, server, options, said):
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "::"])
 def test_a_port_held_by_no_epmd_is_an_error(ours, reply, host):
     with Fake(reply, host) as other:
-        result = run_epmd(ours, "-port", str(other.port), timeout=10)
+        result = run_epmd(ours, "-port", str(other.port))
         assert result.returncode == 1
         assert str(other.port) in result.stderr
 
 
 def test_a_port_held_by_something_deaf_is_an_error(ours):
     with Fake(None, "0.0.0.0") as other:
-        assert run_epmd(ours, "-port", str(other.port), timeout=15).returncode == 1
+        assert run_epmd(ours, "-port", str(other.port)).returncode == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

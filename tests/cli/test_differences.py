@@ -41,7 +41,7 @@ def verdict(result):
 @case("-daemon with a port that something else holds", "-daemon")
 def _(binary, *options):
     with Fake(b"220 mail\r\n", "0.0.0.0") as other:
-        result = run_epmd(binary, "-port", str(other.port), *options, timeout=10)
+        result = run_epmd(binary, "-port", str(other.port), *options)
         wait_for(lambda: not started_for(other.port), what="the end of a detached child")
         return verdict(result)
 
@@ -50,7 +50,7 @@ def _(binary, *options):
 def _(binary):
     """192.0.2.0/24 belongs to nobody."""
     port = free_port()
-    result = run_epmd(binary, "-port", str(port), "-daemon", "-address", "192.0.2.1", timeout=10)
+    result = run_epmd(binary, "-port", str(port), "-daemon", "-address", "192.0.2.1")
     assert "192.0.2.1" in result.stderr or not result.stderr
     end_all(port)
     return verdict(result)

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 import machine
-from harness import Daemon, free_port, listening, run_epmd
+from harness import PATIENCE_S, Daemon, free_port, listening, run_epmd
 from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2, settle
 
 ACTIVATE = "systemd-socket-activate"
@@ -21,7 +21,7 @@ def manager(tmp_path):
     """The socket on which a service manager would be told."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(10)
+        listener.settimeout(PATIENCE_S)
         yield listener
 
 
@@ -82,7 +82,7 @@ def test_no_manager_is_told_without_the_option(binary, manager):
     {}, {"LISTEN_FDS": "0"}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"},
     {"LISTEN_FDS": "abc"}, {"LISTEN_FDS": "-1"}], ids=str)
 def test_no_sockets_is_an_error(binary, env):
-    result = run_epmd(binary, "-systemd", "-port", str(free_port()), env=env, timeout=5)
+    result = run_epmd(binary, "-systemd", "-port", str(free_port()), env=env)
     assert (result.returncode, result.stdout) == (1, "")
     assert "systemd" in result.stderr or "socket" in result.stderr
 
@@ -91,7 +91,7 @@ OWN_PID = 'LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$@" 3
 
 
 def test_a_descriptor_that_is_no_socket_is_an_error(ours):
-    result = run_epmd("sh", "-c", OWN_PID, "sh", ours, "-systemd", timeout=5)
+    result = run_epmd("sh", "-c", OWN_PID, "sh", ours, "-systemd")
     assert result.returncode == 1
     assert result.stderr.startswith("epmd: ")
 

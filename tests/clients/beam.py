@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from harness import clean_env, wait_for
+from harness import PATIENCE_S, clean_env, wait_for
 
 HOST = socket.gethostname().split(".")[0]
 # The address of a node's host is rarely the one that it registered through.
@@ -64,7 +64,7 @@ class Program:
     def send(self, line):
         os.write(self._end, line.encode() + b"\n")
 
-    def expect(self, pattern, timeout=15):
+    def expect(self, pattern, timeout=PATIENCE_S):
         """Wait until a regular expression matches in output not matched before."""
         deadline = time.monotonic() + timeout
         while not (match := re.compile(pattern, re.M).search(self.output, self._seen)):
@@ -148,7 +148,7 @@ class Site:
     def program(self, *command, tty=False):
         return Program(command, self, tty)
 
-    def run(self, *command, timeout=30):
+    def run(self, *command, timeout=PATIENCE_S):
         """Run a command to its end; its CompletedProcess, output and errors in stdout."""
         return subprocess.run(command, env=self.env, cwd=self.home, timeout=timeout, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -157,7 +157,7 @@ class Site:
     def names(self):
         """What epmd says is registered: {name: port}, or None where no epmd answers."""
         with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as client:
                 client.sendall(b"\0\1n")
                 with client.makefile("rb") as reply:
                     lines = reply.read()[4:].decode()
@@ -170,7 +170,7 @@ class Site:
         def registered():
             names = self.names()
             return None if names is None or names.keys() != set(expected) else (names,)
-        return wait_for(registered, timeout=20, what=f"names {expected}")[0]
+        return wait_for(registered, what=f"names {expected}")[0]
 
 
 def inetrc():

@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 
-from harness import network_of
+from harness import PATIENCE_S, network_of
 from machine import APART, need, need_asked
 from restart.machine import libraries, made_tree
 
@@ -82,7 +82,7 @@ class Guest:
         """A context in which this thread's sockets and programs are in the guest's network."""
         return network_of(self._holder.pid)
 
-    def run(self, *command, timeout=90, **variables):
+    def run(self, *command, timeout=2 * PATIENCE_S, **variables):
         """Run a command in it to its end; its CompletedProcess, errors in stdout."""
         settings = [f"{name}={value}" for name, value in variables.items()]
         return subprocess.run(

@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from clients.beam import HOST
-from harness import Daemon
+from harness import PATIENCE_S, Daemon
 
 INET6 = ("-proto_dist", "inet6_tcp")
 
@@ -145,7 +145,7 @@ def test_killed_node_leaves_the_names(site):
 def test_node_that_leaves_by_itself(site):
     with site.node("-sname", "a") as a:
         a.send("init:stop().")
-        a.process.wait(20)
+        a.process.wait(PATIENCE_S)
         site.await_names()
 
 

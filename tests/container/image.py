@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import ROOT, network_of, wait_for
+from harness import PATIENCE_S, ROOT, network_of, wait_for
 
 BUILT = "src/build-static/epmd"
 
@@ -79,7 +79,7 @@ class Container:
     def _runc(self, *command):
         return subprocess.run(["runc", "--root", self._bundle + "/state", *command],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=20, check=False)
+                              stderr=subprocess.STDOUT, text=True, timeout=PATIENCE_S, check=False)
 
     def run(self, *command):
         """Run one command beside process 1, to its end; its CompletedProcess."""

@@ -4,7 +4,6 @@
 import pathlib
 import pwd
 import re
-import time
 
 import pytest
 
@@ -29,9 +28,7 @@ def test_a_full_journal_stops_nobody(ours, journal):
     with Daemon(ours, "-log", "journal", "-d", wrapper=journal.wrapper) as server:
         journal.read()
         journal.entries.clear()
-        began = time.monotonic()
         look_up(server, MANY)
-        assert time.monotonic() - began < 10
         n_taken = len(journal.read())
         assert n_taken < MANY
         journal.entries.clear()

@@ -14,7 +14,7 @@ import tempfile
 
 import pytest
 
-from harness import OPTIMISED, clean_env, free_port, wait_for
+from harness import OPTIMISED, PATIENCE_S, clean_env, free_port, wait_for
 from wire.protocol import NAMES, alive2, connect, frame, port2, read_all, read_exactly, send
 
 EPMD = OPTIMISED  # a sanitizer would bring its own malloc
@@ -102,7 +102,7 @@ def count_allocations(library, folder):
     with Starved(library, 0, count) as daemon:
         assert daemon.serves()
         Script(daemon.port).run()
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
     return int(count.read_text())
 
 
@@ -120,7 +120,7 @@ def test_each_allocation_may_fail(fail_one, tmp_path):
                 script.run()
             except AssertionError as error:
                 raise AssertionError(f"{number}: {error}\n{daemon.log()}") from error
-            assert daemon.process.wait(10) == 0, number
+            assert daemon.process.wait(PATIENCE_S) == 0, number
             assert script.n_lost <= 1, (number, daemon.log())
             assert script.n_lost == 0 or daemon.log().count("out of memory") == 1, (
                 number, daemon.log())

@@ -15,7 +15,8 @@ import subprocess
 import tempfile
 import time
 
-LIMIT_S = 30
+from harness import PATIENCE_S
+
 
 
 class Browser:
@@ -55,7 +56,7 @@ class Browser:
 
     def _receive(self):
         """One message of the browser."""
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + PATIENCE_S
         while b"\0" not in self._rest:
             if not select.select([self._in], [], [], deadline - time.monotonic())[0]:
                 raise TimeoutError("the browser says nothing")
@@ -118,7 +119,7 @@ class Browser:
             self._session = None
             self.call("Browser.close")
         try:
-            self._process.wait(LIMIT_S)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

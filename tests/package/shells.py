@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import time
 
-from harness import OURS, ROOT, clean_env
+from harness import OURS, PATIENCE_S, ROOT, clean_env
 from machine import need
 
 COMPLETIONS = os.path.join(ROOT, "dist", "completions")
@@ -44,7 +44,7 @@ zle -N zle-line-init
 
 def run(*command):
     done = subprocess.run(command, env=clean_env({"PATH": f"{BIN}:{os.environ['PATH']}"}),
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S,
                           check=False)
     assert done.returncode == 0 and done.stderr == "", done
     return set(done.stdout.splitlines()) - {""}
@@ -84,7 +84,7 @@ class Zsh:
 
     def _read(self):
         """What it prints before the next end mark: it reads a line, or has shown the choices."""
-        seen, deadline = "", time.monotonic() + 20
+        seen, deadline = "", time.monotonic() + PATIENCE_S
         while "=end=" not in seen:
             assert select.select([self._end], [], [], deadline - time.monotonic())[0], seen
             seen += os.read(self._end, 65536).decode(errors="replace")
@@ -98,4 +98,4 @@ class Zsh:
 
     def stop(self):
         os.close(self._end)
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)

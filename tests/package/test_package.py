@@ -155,7 +155,7 @@ def test_rabbitmq_uses_it_and_outlives_an_upgrade(chroot, this, following):
     chroot.install(*rabbitmq)
     chroot.do("rabbitmq-server", "-detached")
     with chroot.network():
-        wait_for(lambda: b"rabbit" in names(chroot), timeout=60, what="rabbit registered")
+        wait_for(lambda: b"rabbit" in names(chroot), what="rabbit registered")
         chroot.do("rabbitmqctl", "await_startup")
         assert set(chroot.daemons()) == {"/usr/bin/epmd"}
         lookup = exchange(chroot, port2(b"rabbit"))

@@ -155,7 +155,7 @@ class Application:
         # A node that has only just registered can lose a call without a word.
         wait_for(lambda: "{started, started}" in
                  self._call("init get_status", "[]", limit_s=2).stdout,
-                 timeout=30, what=f"an answer of {self.node}")
+                 what=f"an answer of {self.node}")
 
     def stop(self):
         self.machine.do("systemctl", "stop", self.unit)

@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import ROOT, network_of, wait_for
+from harness import PATIENCE_S, ROOT, network_of, wait_for
 from machine import cannot, lacks, need, outer_network, probe
 
 TREE = "/var/tmp/epmd-test-tree"
@@ -132,9 +132,9 @@ class Machine:
              "--volatile=overlay", "--register=no", "--keep-unit", "--private-network",
              "--console=pipe", *binds, *self._mounts, "-b"],
             stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output)
-        self.pid = wait_for(self._systemd, timeout=20, what="the container's systemd")
+        self.pid = wait_for(self._systemd, what="the container's systemd")
         wait_for(lambda: self.run("systemctl", "is-system-running", "--wait").stdout.strip()
-                 in ("running", "degraded"), timeout=30, what="a booted container")
+                 in ("running", "degraded"), what="a booted container")
         self.run("ip", "link", "set", "lo", "up")
 
     def _systemd(self):
@@ -154,7 +154,7 @@ class Machine:
             ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
              *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=60, check=False)
+            timeout=PATIENCE_S, check=False)
 
     def do(self, *command):
         """Run a command that has to succeed; what it printed."""
@@ -185,7 +185,7 @@ class Machine:
     def power_off(self):
         """End all services in their order; return when it is off."""
         self.do("systemctl", "--no-block", "poweroff")
-        self.process.wait(90)
+        self.process.wait(PATIENCE_S)
 
     def forget(self):
         """Log from here on."""

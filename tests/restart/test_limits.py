@@ -3,12 +3,14 @@
 
 import resource
 
+from machine import need_descriptors
 from restart.keeping import Kept
 from wire.protocol import NAMES, Node, exchange, found, port2, state
 
 
 def test_it_holds_as_much_as_the_hard_limit_allows(ours):
     """Whatever the soft one is: here more than it, and not the power of two that fits."""
+    need_descriptors(1000)
     wrapper = ("prlimit", "--nofile=256:1000", "--")
     with Kept(ours, wrapper=wrapper) as kept:
         nodes = [Node(kept, b"n%d" % i) for i in range(850)]
@@ -23,7 +25,11 @@ def test_it_holds_as_much_as_the_hard_limit_allows(ours):
 
 
 def test_all_that_this_machine_allows_recover(ours):
-    """Up to 20,000, or as many as the hard limit of descriptors leaves room for."""
+    """Up to 20,000, or as many as the hard limit of descriptors leaves room for.
+
+    How soon, figures.py measures.
+    """
+    need_descriptors(2000)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     nodes = []

@@ -16,7 +16,7 @@ from restart import machine as container
 from restart.keeping import departed, settled, view
 from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, registered, state
 
-pytestmark = pytest.mark.timeout(300)  # making the tree takes its time
+pytestmark = pytest.mark.timeout(900)  # making the tree takes its time
 
 DROP_IN = "/etc/systemd/system/epmd.service.d/test.conf"
 
@@ -163,15 +163,15 @@ def test_4096_registrations_survive(server):
     """The next ones work, too, but would end with the process, as the log tells."""
     nodes = [Node(server, b"n%d" % i) for i in range(4100)]
     assert {node.result for node in nodes} == {0}
-    wait_for(lambda: "4096 registrations are stored, which is all" in server.log(), timeout=30)
-    wait_for(lambda: server.show("NFileDescriptorStore") == "4097", timeout=30)
+    wait_for(lambda: "4096 registrations are stored, which is all" in server.log())
+    wait_for(lambda: server.show("NFileDescriptorStore") == "4097")
     after(server, restart)
     assert registered(server) == [node.name for node in nodes[4095::-1]]
     assert {state(node.sock) for node in nodes[:4096]} == {"open"}
     assert [node.sock.recv(1) for node in nodes[4096:]] == [b""] * 4
     for node in nodes:
         node.close()
-    wait_for(lambda: server.show("NFileDescriptorStore") == "1", timeout=30)
+    wait_for(lambda: server.show("NFileDescriptorStore") == "1")
 
 
 def test_nobody_is_turned_away_in_a_restart(server):

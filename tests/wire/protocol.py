@@ -9,9 +9,8 @@ import contextlib
 import socket
 import struct
 
-from harness import wait_for
+from harness import PATIENCE_S, wait_for
 
-LIMIT = 10
 
 
 def frame(body):
@@ -55,7 +54,7 @@ NOT_FOUND = b"w\1"
 def connect(port, host="127.0.0.1", source=None, receive_buffer=None):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family)
-    sock.settimeout(LIMIT)
+    sock.settimeout(PATIENCE_S)
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     if source:
@@ -116,7 +115,7 @@ def state(sock):
     except ConnectionResetError:
         return "closed"
     finally:
-        sock.settimeout(LIMIT)
+        sock.settimeout(PATIENCE_S)
 
 
 class Node:

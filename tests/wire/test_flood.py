@@ -2,7 +2,8 @@
 """Floods: of silent peers, of bad requests, of readers that do not read.
 
 The daemon has few descriptors here, and the same two promises hold throughout: no
-registration is lost, and a node of this host is served within a second.
+registration is lost, and a node of this host is served though no flooding connection ends
+by itself. How soon, bench/soak.py measures.
 """
 
 import contextlib
@@ -10,11 +11,10 @@ import os
 import re
 import resource
 import subprocess
-import time
 
 import pytest
 
-from harness import Daemon, clean_env, free_port, wait_for
+from harness import PATIENCE_S, Daemon, clean_env, free_port, wait_for
 from machine import need_descriptors
 from wire.protocol import (NAMES, NOT_FOUND, Node, begin, connect, exchange, found, frame, port2,
                            read_all, registered, send, settle, state)
@@ -22,7 +22,7 @@ from wire.protocol import (NAMES, NOT_FOUND, Node, begin, connect, exchange, fou
 PEERS = 10_000
 EVERY = 250  # peers, a node of this host asks
 FEW = ("prlimit", "--nofile=64:64")
-LIMIT_S = 1
+LONG = ("-packet_timeout", "86400")  # whoever leaves has been made to
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +34,11 @@ def descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def serve_in_time(server, number):
-    """A lookup and a registration, both answered in time."""
-    began = time.monotonic()
+def serve(server, number):
+    """A lookup and a registration, both answered."""
     assert exchange(server, port2(b"held0")) == found(b"held0")
     with Node(server, b"new%d" % number) as node:
         assert node.result == 0
-    assert time.monotonic() - began < LIMIT_S
 
 
 def assert_all_held(server, nodes):
@@ -49,12 +47,12 @@ def assert_all_held(server, nodes):
 
 
 def test_silent_local_peers_give_way(ours):
-    with contextlib.ExitStack() as held, Daemon(ours, wrapper=FEW) as server:
+    with contextlib.ExitStack() as held, Daemon(ours, *LONG, wrapper=FEW) as server:
         nodes = [held.enter_context(Node(server, b"held%d" % n)) for n in range(10)]
         for number in range(PEERS):
             held.enter_context(connect(server.port))
             if number % EVERY == 0:
-                serve_in_time(server, number)
+                serve(server, number)
         assert_all_held(server, nodes)
 
 
@@ -63,7 +61,8 @@ def test_silent_local_peers_give_way(ours):
 def test_silent_remote_peers_give_way(ours, hosts, address):
     here, there = hosts
     with contextlib.ExitStack() as held, \
-            Daemon(ours, "-max_per_host", "1000000", wrapper=FEW, namespace=here) as server:
+            Daemon(ours, *LONG, "-max_per_host", "1000000", wrapper=FEW,
+                   namespace=here) as server:
         with here.entered():
             nodes = [held.enter_context(Node(server, b"held%d" % n)) for n in range(10)]
         for start in range(0, PEERS, EVERY):
@@ -71,7 +70,7 @@ def test_silent_remote_peers_give_way(ours, hosts, address):
                 for _ in range(EVERY):
                     held.enter_context(connect(server.port, host=address))
             with here.entered():
-                serve_in_time(server, start)
+                serve(server, start)
         with here.entered():
             assert_all_held(server, nodes)
 
@@ -104,10 +103,10 @@ def test_a_flood_of_bad_requests_does_not_fill_the_log(ours):
         server.wait_log("STOP_REQ")
         server.stop()
         lines = server.log().splitlines()
-        assert len(lines) < 50
-        told = re.search(r"refused requests (\d+) times more within \d+ s: no such request",
-                         server.log())
-        assert int(told[1]) + sum("a request with tag 63" in line for line in lines) == 3000
+        told = re.findall(r"refused requests (\d+) times more within \d+ s: no such request",
+                          server.log())
+        assert len(lines) < 50 * len(told)
+        assert sum(map(int, told)) + sum("a request with tag 63" in line for line in lines) == 3000
 
 
 @pytest.mark.parametrize("sip", [0, 1], ids=["not at all", "byte by byte"])
@@ -143,5 +142,5 @@ def test_a_log_that_nobody_reads_stops_nobody(ours):
                 assert read_all(sock) == NOT_FOUND
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE_S)
         os.close(reader)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system refuses a connection: accepting pauses, and goes on; it does not spin."""
+"""The system refuses connections for a while: accepting pauses, and goes on; it does not spin."""
 
 import os
 import subprocess
@@ -9,16 +9,17 @@ from types import SimpleNamespace
 import pytest
 
 import machine
-from harness import clean_env, free_port, wait_for
+from harness import PATIENCE_S, clean_env, free_port, wait_for
 from wire.protocol import KILL, NOT_FOUND, Node, connect, exchange, port2, read_all, send, settle
 
-REFUSALS = 5
+REFUSALS = 40
+PAUSE_S = 0.05
 UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # which needs ptrace for itself
 
 
 @pytest.fixture
 def refused(ours, tmp_path):
-    """Starts a daemon whose second to sixth accept4(2) fail in the kernel's stead."""
+    """Starts a daemon whose first accept4(2) succeeds; the next ones fail in the kernel's stead."""
     machine.need("strace")
     started = []
 
@@ -40,11 +41,12 @@ def refused(ours, tmp_path):
     yield start
     for process, port in started:
         assert exchange(SimpleNamespace(port=port), KILL) == b"OK"
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
 def test_accepting_pauses_and_goes_on(refused, error):
+    """A busy machine makes the pauses longer, never shorter; each of the two sockets has its own."""
     port, trace = refused(error)
 
     server = SimpleNamespace(port=port)
@@ -54,7 +56,7 @@ def test_accepting_pauses_and_goes_on(refused, error):
         with connect(port) as sock:
             send(sock, port2(b"none"))
             assert read_all(sock) == NOT_FOUND
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began > REFUSALS / 2 * PAUSE_S / 2
     settle(server)
     calls = trace.read_text().splitlines()
     assert sum(f"-1 {error}" in call for call in calls) == REFUSALS
