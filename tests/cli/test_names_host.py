@@ -97,10 +97,14 @@ def link_local(namespace):
 
 
 def with_hosts(names):
-    """What runs a command with that file in the place of /etc/hosts."""
+    """What runs a command where names are known from that file alone, and no other is asked."""
     machine.need("mount namespaces")
-    return (*machine.APART, "sh", "-c", f'mount --bind {names} /etc/hosts && exec "$@"',
-            "sh")
+    own = names.parent
+    (own / "nsswitch").write_text("hosts: files dns\n")
+    (own / "resolv").write_text("")  # no server: one of this host, where none listens
+    inside = (f"mount --bind {names} /etc/hosts; mount --bind {own}/nsswitch /etc/nsswitch.conf;"
+              f'mount --bind {own}/resolv /etc/resolv.conf; exec "$@"')
+    return (*machine.APART, "sh", "-ec", inside, "sh")
 
 
 @pytest.mark.needs("network namespaces")
@@ -204,11 +208,14 @@ def test_nothing_listens_on_a_host(ours, options):
 
 @pytest.mark.parametrize("options", [[], *MODES], ids=" ".join)
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "256.1.1.1", "::g", "", "a b"])
-def test_a_host_that_has_no_address(ours, options, host):
-    code, output, errors = ask(ours, free_port(), "-host", host, *options)
-    assert code == 1
-    assert_failures(output, options, [(host, None, "unresolvable")])
-    assert re.fullmatch(f"epmd: -host {re.escape(host)}: cannot find its address: .+\n", errors)
+def test_a_host_that_has_no_address(ours, tmp_path, options, host):
+    (tmp_path / "hosts").write_text("")
+    result = run_epmd(*with_hosts(tmp_path / "hosts"), ours, "-port", str(free_port()), "-names",
+                      "-host", host, *options)
+    assert result.returncode == 1
+    assert_failures(result.stdout, options, [(host, None, "unresolvable")])
+    assert re.fullmatch(f"epmd: -host {re.escape(host)}: cannot find its address: .+\n",
+                        result.stderr)
 
 
 def test_a_host_that_never_answers(ours):

@@ -5,12 +5,16 @@ systemd-socket-activate hands over real sockets and becomes the daemon in the
 same process.
 """
 
+import contextlib
 import socket
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 import machine
-from harness import PATIENCE_S, Daemon, free_port, listening, run_epmd
+from harness import PATIENCE_S, Daemon, clean_env, free_port, listening, run_epmd
 from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2, settle
 
 ACTIVATE = "systemd-socket-activate"
@@ -85,6 +89,45 @@ def test_no_sockets_is_an_error(binary, env):
     result = run_epmd(binary, "-systemd", "-port", str(free_port()), env=env)
     assert (result.returncode, result.stdout) == (1, "")
     assert "systemd" in result.stderr or "socket" in result.stderr
+
+
+# Passes descriptor argv[1] on, and says that it is for process argv[2], or else for this one.
+PASS_ON = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=sys.argv[2] or str(os.getpid()))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+@contextlib.contextmanager
+def inheriting(binary, listen_pid):
+    """A process that finds a listening socket passed to some process; it, and the port."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        fd = listener.fileno()
+        command = [sys.executable, "-ISc", PASS_ON, str(fd), listen_pid, binary, "-systemd",
+                   "-port", str(port)]
+        with subprocess.Popen(command, pass_fds=[fd], env=clean_env(), text=True,
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            try:
+                yield process, SimpleNamespace(port=port)
+            finally:
+                process.terminate()
+
+
+def test_sockets_for_another_process_are_none(binary):
+    """As a child inherits both the variables and the descriptor of a service."""
+    with inheriting(binary, listen_pid="1") as (process, _):
+        assert process.wait(PATIENCE_S) == 1
+        said = process.stderr.read()
+        assert "systemd" in said or "socket" in said
+
+
+def test_sockets_for_this_process_are_served(binary):
+    """What the one before passes, and how, is right but for the process."""
+    with inheriting(binary, listen_pid="") as (_, server):
+        assert exchange(server, NAMES) == names_reply(server)
 
 
 OWN_PID = 'LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$@" 3</dev/null'

@@ -211,6 +211,27 @@ def test_a_watchdog_is_fed(manager):
     manager.take_until(lambda: "WATCHDOG=1" in manager.words, "a sign of life")
 
 
+@pytest.mark.needs("strace")
+def test_a_watchdog_is_fed_twice_in_its_period(ours, tmp_path):
+    """How long the process means to wait tells that, on a busy machine as well."""
+    trace, traced = tmp_path / "trace", tmp_path / "traced"
+    traced.write_text(f"#!/bin/sh\nexec strace -D -o {trace} -e trace=epoll_wait,epoll_pwait "
+                      f'{os.path.abspath(ours)} -no_sandbox all "$@"\n')
+    traced.chmod(0o755)
+    with Watcher(str(traced), str(tmp_path / "notify"),
+                 env={"ASAN_OPTIONS": "detect_leaks=0"}) as manager:
+        server = manager.start(env={"WATCHDOG_USEC": "60000000"})
+        manager.take_until(lambda: "READY=1" in manager.words, "its start")
+        exchange(server, NAMES)
+        begun = len(trace.read_text().splitlines())
+        for _ in range(3):
+            exchange(server, NAMES)
+        wait_for(lambda: len(trace.read_text().splitlines()) > begun + 2, what="waiting")
+        lines = trace.read_text().splitlines()[begun:]
+    waits_ms = [int(wait[1]) for line in lines if (wait := re.search(r", (-?\d+)(?:, .*)?\) += ", line))]
+    assert waits_ms and all(0 <= wait_ms <= 30000 for wait_ms in waits_ms), lines
+
+
 def test_kill_request_ends_all_registrations(ours, tmp_path):
     """What the manager holds are dead connections then."""
     with Watcher(ours, str(tmp_path / "notify"), "-relaxed_command_check") as manager:

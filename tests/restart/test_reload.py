@@ -56,8 +56,8 @@ def compiled(directory, body):
     need("cc")
     path = str(directory / "program")
     subprocess.run(["cc", "-x", "c", "-o", path, "-"], check=True, text=True,
-                   input="#include <stdlib.h>\n#include <unistd.h>\n"
-                         f"int main(void) {{ {body} }}")
+                   input="#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+                         f"int main(int argc, char *argv[]) {{ (void)argc; (void)argv; {body} }}")
     return path
 
 
@@ -65,6 +65,19 @@ def runs(pid):
     """The inode of the program that a process runs; None where there is none."""
     with contextlib.suppress(FileNotFoundError):
         return os.stat(f"/proc/{pid}/exe").st_ino
+
+
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "T"
+
+
+def has_pending(pid, number):
+    """Whether a process has yet to take a signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        masks = [int(line.split()[1], 16) for line in lines
+                 if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
 
 
 def sighup(server, ours):
@@ -102,6 +115,39 @@ def test_signals_in_a_row_lead_to_the_last_binary(installed, ours):
         assert exchange(installed, port2(b"a")) == found(b"a")
         assert state(node.sock) == "open"
     assert "does not work" not in installed.log()
+
+
+def test_a_signal_while_a_worker_starts_leads_to_the_last_binary(installed, ours, tmp_path):
+    """It cannot take the signal yet: the keeper repeats it once the worker serves."""
+    late = str(tmp_path / "late")
+    shutil.copy(ours, late)
+    with Node(installed, b"a") as node:
+        install(installed, compiled(tmp_path, f'raise(SIGSTOP); execv("{late}", argv); abort();'))
+        os.kill(installed.pid, signal.SIGHUP)
+        wait_for(lambda: runs(installed.worker()) == os.stat(installed.binary).st_ino
+                 and is_stopped(installed.worker()), what="a worker that does not serve yet")
+        starting = installed.worker()
+        install(installed, ours)
+        os.kill(installed.pid, signal.SIGHUP)
+        wait_for(lambda: not has_pending(installed.pid, signal.SIGHUP), what="it being taken")
+        os.kill(starting, signal.SIGCONT)
+        wait_for(lambda: runs(installed.worker()) == os.stat(installed.binary).st_ino,
+                 what="the last binary")
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_signal_to_a_worker_that_does_not_serve_yet_ends_both(installed, ours, tmp_path):
+    """It has no handler: that it died of this signal says what was meant."""
+    with Node(installed, b"a"):
+        install(installed, compiled(tmp_path, "for (;;) pause();"))
+        request(installed, ours)
+        wait_for(lambda: runs(installed.worker()) == os.stat(installed.binary).st_ino,
+                 what="the new program")
+        os.kill(installed.worker(), signal.SIGTERM)
+        wait_for(lambda: installed.exit_code() is not None or "the worker ended" in installed.log(),
+                 what="an end, or going on")
+        assert installed.exit_code() == 0
 
 
 def test_a_reload_in_a_pause_takes_the_binary_on_disk(installed, ours):

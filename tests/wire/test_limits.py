@@ -162,10 +162,10 @@ def test_other_protocols_close_at_once(shared, text):
     assert exchange(shared, text) == b""
 
 
-@pytest.mark.parametrize("tag", sorted(set(range(256)) - set(b"xzndksri")))
-def test_an_unknown_tag_closes(shared, tag):
-    assert exchange(shared, frame(bytes([tag]))) == b""
-    assert exchange(shared, frame(bytes([tag]) + b"name")) == b""
+def test_an_unknown_tag_closes(shared):
+    for tag in set(range(256)) - set(b"xzndksri"):
+        assert exchange(shared, frame(bytes([tag]))) == b"", tag
+        assert exchange(shared, frame(bytes([tag]) + b"name")) == b"", tag
 
 
 def test_unequal_names_are_different_names(server):
