@@ -24,6 +24,7 @@
 #include "system/log.h"
 #include "system/name_service.h"
 #include "system/notify.h"
+#include "system/pid_file.h"
 #include "system/processes.h"
 
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
@@ -80,10 +81,24 @@ static bool is_later(const struct start *start)
     return start->role == ROLE_WORKER || start->role == ROLE_SUCCESSOR;
 }
 
+/* Writes -pid_file, which is for the process that a signal to the daemon goes to. */
+static int start_tell_pid(const struct start *start)
+{
+    const char *path = start->options->pid_file;
+    int status = path && !is_later(start) ? pid_file_write(path) : 0;
+    if (status < 0) {
+        log_line(LOG_ERR, "-pid_file %s: cannot be written: %s", path, strerror(-status));
+    }
+    return status;
+}
+
 /* Lets go of root, and of the terminal, which needs to open a file. */
 static int start_let_go(const struct start *start)
 {
-    int status = lockdown_drop_user(&start->lockdown);
+    int status = start_tell_pid(start); /* where only root may write */
+    if (status == 0) {
+        status = lockdown_drop_user(&start->lockdown);
+    }
     if (status < 0) {
         return status;
     }
@@ -268,7 +283,11 @@ static int run_daemon(const struct options *options, char *const argv[])
     start_log(&start);
     tell_what_is_not_kept(&start);
     bool keeps = start.role == ROLE_KEEPER || start.role == ROLE_SUCCESSOR;
-    return keeps ? keep(&start, argv) : serve(&start);
+    int status = keeps ? keep(&start, argv) : serve(&start);
+    if (options->pid_file) {
+        pid_file_remove(options->pid_file);
+    }
+    return status;
 }
 
 /* Says what is wrong with the options, last; to a person after the usage. */

@@ -17,6 +17,7 @@ _epmd() {
     -allow_*) words=(any local none) ;;
     -no_sandbox) words=(core dumpable privileges seccomp all) ;;
     -port) words=(4369 ${ERL_EPMD_PORT:+"$ERL_EPMD_PORT"}) ;;
+    -pid_file) mapfile -t words < <(compgen -f -- "$cur") ;;
     -user) mapfile -t words < <(compgen -u) ;;
     -host) mapfile -t words < <(compgen -A hostname) ;;
     -hosts)

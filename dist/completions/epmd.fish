@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Completion of epmd(1) in fish. The options are those that `epmd -help` prints.
 
-# The names that are registered with the epmd of -port.
+# The names that are registered with the epmd of -port. Peers choose them, and fish shows what
+# it offers: one that could command the terminal has to be typed.
 function __fish_epmd_names
     set -l words (commandline -opc)
     set -l port
     if set -l at (contains -i -- -port $words)
         set port -port $words[(math $at + 1)]
     end
-    epmd $port -names 2>/dev/null | string replace -rf '^name (.*) at port \d+$' '$1'
+    epmd $port -names 2>/dev/null | string replace -rf '^name ([^\x00-\x1f\x7f-\x9f]*) at port \d+$' '$1'
 end
 
 # The words, each behind what is there of a list separated by commas.
@@ -25,6 +26,8 @@ function __fish_epmd_values
             echo '(__fish_epmd_list core dumpable privileges seccomp all)'
         case port
             echo '4369 $ERL_EPMD_PORT'
+        case pid_file
+            echo '(__fish_complete_path (commandline -ct))'
         case user
             echo '(__fish_complete_users)'
         case hosts

@@ -18,6 +18,7 @@ _epmd() {
     -allow_*) _sequence compadd - any local none ;;
     -no_sandbox) _sequence compadd - core dumpable privileges seccomp all ;;
     -port) compadd 4369 $ERL_EPMD_PORT ;;
+    -pid_file) _files ;;
     -user) _users ;;
     -host) _hosts ;;
     -hosts)

@@ -51,6 +51,8 @@ const struct option option_table[] = {
      "simulate a busy server: let each connection wait"},
     {"delay_write", "SECONDS", OPTION_SECONDS, MEMBER(delay_write_s), 0,
      "simulate a busy server: let each reply wait"},
+    {"pid_file", "FILE", OPTION_PATH, MEMBER(pid_file), 0,
+     "write to this file which process to signal"},
     {"user", "NAME", OPTION_TEXT, MEMBER(user), 0,
      "once it listens, become this user for good; needs root"},
     {"no_sandbox", "LIST", OPTION_LAYERS, 0, 0,

@@ -239,6 +239,16 @@ static int read_layer(const char *origin, const char *word, size_t len, struct o
     return 0;
 }
 
+int value_read_path(const char *origin, const char *text, const char **out, char *error)
+{
+    if (text[0] != '/') {
+        return value_fail(error, "%s \"%.*s\": not an absolute path, which begins with /", origin,
+                          WORD_SHOWN_MAX, text);
+    }
+    *out = text;
+    return 0;
+}
+
 int value_read_layers(const char *origin, const char *list, struct options *options, char *error)
 {
     return read_list(origin, list, read_layer, options, error);

@@ -47,6 +47,10 @@ int value_read_endpoint(const char *origin, const char *text, struct endpoint *o
 int value_read_log_target(const char *origin, const char *word, enum log_target *out, char *error);
 int value_read_log_level(const char *origin, const char *word, int *out, char *error);
 
+/* Reads the absolute path of a file: -daemon changes the working directory. `*out` points to
+ * the word. */
+int value_read_path(const char *origin, const char *text, const char **out, char *error);
+
 /* Reads the layers of the sandbox to do without. */
 int value_read_layers(const char *origin, const char *list, struct options *options, char *error);
 

@@ -65,6 +65,8 @@ static int set_option(const struct option *option, const char *word, const char 
     case OPTION_TEXT:
         *(const char **)(void *)member = value;
         return 0;
+    case OPTION_PATH:
+        return value_read_path(word, value, (const char **)(void *)member, error);
     case OPTION_LAYERS:
         return value_read_layers(word, value, options, error);
     case OPTION_LOG_TARGET:

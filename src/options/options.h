@@ -68,6 +68,7 @@ struct options {
     unsigned reserve_local;      /* registrations kept free for this host, in percent */
     unsigned delay_accept_s;
     unsigned delay_write_s;
+    const char *pid_file;            /* -pid_file's, absolute; in the argument vector; or NULL */
     const char *user;                /* -user's; lies in the argument vector; NULL: stay */
     bool no_sandbox[SANDBOX_LAYERS]; /* the layers to do without */
     size_t n_addresses;              /* named ones, without duplicates; 0: all */

@@ -78,6 +78,7 @@ def test_a_value_is_not_taken_for_an_option(offered, help_options):
     assert not offered("-address", "") & set(help_options)
     assert "4369" in offered("-port", "4")
     assert "root" in offered("-user", "roo")
+    assert any(word.rstrip("/").endswith("bin") for word in offered("-pid_file", "/usr/bi"))
 
 
 def test_stop_offers_the_registered_names(offered, tmp_path):
@@ -90,3 +91,11 @@ def test_stop_offers_the_registered_names(offered, tmp_path):
         assert len(offered(*port, "-stop", "")) == 3
     assert offered(*port, "-stop", "") == set()
     assert not marker.exists()
+
+
+def test_names_cannot_command_the_terminal(offered):
+    """A completion shows what it offers; stock epmd tells names as they were sent."""
+    with Daemon(OURS) as daemon, Node(daemon, b"evil\x1b]0;x\x07\xc2\x9b2J"), Node(daemon, b"evident"):
+        words = "".join(offered("-port", str(daemon.port), "-stop", "evi"))
+        assert "evident" in words
+        assert not re.search("[\x00-\x1f\x7f-\x9f]", words)

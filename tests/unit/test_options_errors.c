@@ -51,6 +51,17 @@ static void empty_words(void **state)
     assert_non_null(strstr(error, "-delay_accept \"\""));
 }
 
+/* -daemon changes the working directory. */
+static void paths_that_are_relative(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-pid_file epmd.pid -daemon",
+                 "-pid_file \"epmd.pid\": not an absolute path");
+    assert_error(NULL, "-pid_file ./epmd.pid", "which begins with /");
+    assert_string_equal(command_line_read(NULL, "-pid_file /run/epmd.pid")->options.pid_file,
+                        "/run/epmd.pid");
+}
+
 static void endpoints_that_are_none(void **state)
 {
     (void)state;
@@ -306,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_that_are_no_option),
         cmocka_unit_test(empty_words),
+        cmocka_unit_test(paths_that_are_relative),
         cmocka_unit_test(endpoints_that_are_none),
         cmocka_unit_test(missing_values),
         cmocka_unit_test(bad_numbers),
