@@ -21,9 +21,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 DESCRIPTORS = 20000  # no test needs more; some programs do something for each they may have
 
 
-def pytest_configure():
+def pytest_configure(config):
     """What each test process has for itself; before a test module can look at anything."""
-    machine.isolate()
+    runs_tests = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
+    if runs_tests:  # the process that starts the others passes on its network, with the packages
+        machine.isolate()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
