@@ -75,15 +75,16 @@ class Chroot:
 
     port = 4369
 
-    def __init__(self, directory):
+    def __init__(self, directory, tree=machine.TREE):
         self.directory = str(directory)
+        self.tree = tree
         self.process = None
         self.pid = None
 
     def start(self):
         self.process = subprocess.Popen(
             [*APART, "unshare", "--net", "--pid", "--fork", "--kill-child", "--", "sh", "-ec",
-             BOOT, "sh", machine.TREE, self.directory],
+             BOOT, "sh", self.tree, self.directory],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = wait_for(self._first, what="the first process")
         wait_for(lambda: os.path.exists(self.path("/run/up")), what="the tree")
@@ -101,14 +102,14 @@ class Chroot:
     def network(self):
         return network_of(self.pid)
 
-    def run(self, *command):
+    def run(self, *command, limit_s=300):
         """Run a command in it to its end; its CompletedProcess, errors in stdout."""
         return subprocess.run(
             ["nsenter", "-t", str(self.pid), "-m", "-n", "-p", "-r", "-w", "env", "-i",
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
              "LC_ALL=C.UTF-8", *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=300, check=False)
+            timeout=limit_s, check=False)
 
     def do(self, *command):
         """Run a command that has to succeed; what it printed."""
@@ -154,6 +155,13 @@ class Chroot:
             for name in directories + names:
                 seen[f"{inside}/{name}"] = entry(f"{root}{inside}/{name}")
         return seen
+
+    def verify(self):
+        """Assert that dpkg finds each file of ours and of Erlang's as it was unpacked."""
+        installed = self.run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n",
+                             "epmd", "erlang-base").stdout
+        for package in re.findall(r"^(\S+) installed$", installed, re.M):
+            assert self.do("dpkg", "--verify", package) == "", package
 
     def daemons(self):
         """The programs that the processes called epmd run."""

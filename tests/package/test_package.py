@@ -81,7 +81,8 @@ def names(chroot):
 
 
 def in_use(chroot):
-    """Assert that all that starts an epmd starts ours."""
+    """Assert that all that starts an epmd starts ours, and that no file was overwritten."""
+    chroot.verify()
     erts, = glob.glob(chroot.path("/usr/lib/erlang/erts-*/bin/epmd"))
     assert os.readlink(erts) == "/usr/bin/epmd"
     for path in "/usr/bin/epmd", "/usr/lib/erlang/bin/epmd", erts[len(chroot.path("")):]:
@@ -108,6 +109,20 @@ def test_install_tells_about_the_nodes_of_the_running_epmd(chroot, this):
         assert "To change over: end it, then run epmd -daemon" in said
         assert registered(chroot) == [b"before"]
     assert len(stocks) == 1 and chroot.daemons() == [f"{stocks[0]}.stock"]
+
+
+def test_names_cannot_command_the_terminal(chroot, this):
+    """Stock epmd tells them as they were sent; maintainer scripts run as root."""
+    chroot.do("epmd", "-daemon")
+    with chroot.network(), Node(chroot, b"evil\x1b]0;x\x07\xc2\x9b2J"):
+        said = chroot.install(this)
+        assert r"registered with it: name evil\033]0;x\a\302\2332J at port" in said
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", said.replace("\r\n", "\n")), said
+    chroot.do("sh", "-c", "kill $(pgrep -x epmd) && while pgrep -x epmd; do :; done; epmd -daemon")
+    with chroot.network(), Node(chroot, b"evil\x1b[2J"):
+        said = chroot.do("dpkg", "--remove", "epmd")
+        assert r"  name evil\033[2J at port" in said
+        assert "\x1b" not in said
 
 
 def test_nodes_of_the_old_epmd_change_over(chroot, this):
@@ -192,6 +207,7 @@ def test_removal_leaves_the_running_daemon_to_its_nodes(chroot, this):
     start_node(chroot, "alpha")
     said = chroot.do("dpkg", "--purge", "epmd")
     assert "the running daemon goes on until it is ended" in said
+    assert re.search(r"^  name alpha at port \d+$", said, re.M), said
     with chroot.network():
         assert registered(chroot) == [b"alpha"]
 

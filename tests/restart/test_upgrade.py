@@ -83,10 +83,26 @@ def test_from_stock_to_ours_and_back(machine, libraries, this, following):  # no
         version = machine.do(f"/proc/{machine.main_pid()}/exe", "-version")
         assert version == f"epmd {NEXT}"
 
-    machine.do("dpkg", "--remove", "epmd")
+    said = machine.do("dpkg", "--remove", "epmd")
+    assert re.search(r"its nodes lose their registration:\n  name a at port \d+\n", said), said
+    assert "The epmd of erlang-base takes its place" in said
     assert program(machine) == stock
     a.await_answer()
     wait_registered(machine, b"a")
+
+
+def test_what_an_administrator_has_set_stays(machine, libraries, this):  # noqa: F811
+    drop_in, text = "/etc/systemd/system/epmd.service.d/own.conf", "Environment=OWN=1"
+    machine.do("sh", "-c", f"mkdir -p {os.path.dirname(drop_in)} && "
+               f"printf '[Service]\\n{text}\\n' >{drop_in} && systemctl daemon-reload")
+    for command in (lambda: install(machine, *libraries, this),
+                    lambda: machine.do("dpkg", "--remove", "epmd"),
+                    lambda: machine.do("dpkg", "--purge", "epmd")):
+        command()
+        machine.do("systemctl", "restart", "epmd.service")
+        assert machine.do("cat", drop_in) == f"[Service]\n{text}"
+        assert machine.show("Environment") == "OWN=1"
+        assert machine.show("ActiveState") == "active"
 
 
 def test_what_requires_the_service(machine, libraries, this, following):  # noqa: F811
