@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -97,6 +98,16 @@ def ping(chroot, name):
                      "[_, H] = string:split(atom_to_list(node()), \"@\"),"
                      f"io:format(\"~w\", [net_adm:ping(list_to_atom(\"{name}@\" ++ H))]), halt().")
     return said == "pong"
+
+
+def test_the_documents_find_each_other(this, tmp_path):
+    subprocess.run(["dpkg-deb", "-x", this, tmp_path], check=True)
+    documents = list((tmp_path / "usr/share/doc/epmd").rglob("*.md"))
+    assert {"README.md", "SECURITY.md", "migrating.md"} <= {path.name for path in documents}
+    for path in documents:
+        links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+        for link in links:
+            assert "://" in link or (path.parent / link).exists(), f"{path.name}: {link}"
 
 
 def test_install_tells_about_the_nodes_of_the_running_epmd(chroot, this):
