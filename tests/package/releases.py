@@ -2,7 +2,7 @@
 """Later releases of Debian than this system: a tree of each, and our package as it is built there.
 
 Always true here: a tree has what building takes and erlang-base, whose package lies in
-ERLANG beside it; it is made once, and nothing changes it.
+ERLANG beside it; it is made once, until building takes other packages.
 """
 
 import fcntl
@@ -13,12 +13,12 @@ import shutil
 import subprocess
 
 from harness import ROOT
-from machine import cannot, need, outer_network
+from machine import cannot, content, need, outer_network
 from package.chroot import Chroot
 from package.debian import log_of
 
 NAMES = ["trixie", "sid"]
-ERLANG = "/srv"
+ERLANG, PACKAGES = "/srv", "/srv/packages"
 BESIDE = "systemd systemd-sysv dbus iproute2 procps erlang-base"
 NEEDED = ["root", "network namespaces", "process namespaces", "mount namespaces", "mmdebstrap",
           "nsenter", "ip"]
@@ -42,7 +42,8 @@ def tree(release):
     path = f"/var/tmp/epmd-test-{release}"
     with open(path + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(path):
+        if content(path + PACKAGES) != " ".join(packages()):
+            shutil.rmtree(path, ignore_errors=True)
             shutil.rmtree(f"{path}.partial", ignore_errors=True)
             # A mirror may be older than what its own list of sid is valid for.
             command = ["mmdebstrap", "--variant=minbase",
@@ -55,6 +56,8 @@ def tree(release):
                                       stderr=subprocess.STDOUT, text=True, check=False)
             if made.returncode != 0:
                 cannot(f"no tree of {release}: {made.stdout[-300:]}")
+            with open(f"{path}.partial{PACKAGES}", "w", encoding="ascii") as file:
+                file.write(" ".join(packages()))
             os.rename(f"{path}.partial", path)
     return path
 
