@@ -311,7 +311,7 @@ def test_every_word_has_a_text(observed):
     script = pathlib.Path(ROOT, "src", "metrics", "page.js").read_text()
     told = {key for key in observed.series() if isinstance(key, tuple)}
     for metric, table in ("epmd_requests_total", "REQUESTS"), ("epmd_refusals_total", "REFUSALS"):
-        assert words_of(script, table) == {word for name, word in told if name == metric}
+        assert words_of(script, table) >= {word for name, word in told if name == metric}
 
 
 def test_the_page_is_one_document(observed):
