@@ -3,7 +3,8 @@
 
 Always true here: a tree is made once and kept in the cache; its programs run where they
 lie, as any user and beside this host's own, with the C library of their own release; and
-nothing of the host changes. `python3 tests/stocks/trees.py RELEASE` prints the tree.
+nothing of the host changes. `python3 tests/stocks/trees.py RELEASE` prints the tree, and
+`trees.py suite` that of OTP's own suite.
 """
 
 import fcntl
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-CACHE = os.environ.get("EPMD_STOCKS", "/var/tmp/epmd-test-stocks")
+CACHE = os.environ.get("EPMD_STOCKS_CACHE", "/var/tmp/epmd-test-stocks")
 RELEASES = ("bookworm", "trixie", "sid")  # OTP 25, 27 and 29
 NEEDED = ("mmdebstrap", "patchelf")
 
@@ -93,9 +94,39 @@ def stock(release):
     return make(release, release, ["erlang-base"])
 
 
+# What common_test needs to run a suite; as it is packaged it depends on a desktop, too.
+SUITE_RELEASE = "trixie"
+SUITE_BASE = ["erlang-base", "libssl3t64"]
+SUITE_APART = """erlang-asn1 erlang-common-test erlang-crypto erlang-dev erlang-inets
+    erlang-public-key erlang-runtime-tools erlang-ssh erlang-syntax-tools erlang-tools
+    erlang-xmerl"""
+SUITE_SOURCES = """sed -n 's/^deb /deb-src /p' "$1/etc/apt/sources.list" \
+    >"$1/etc/apt/sources.list.d/sources.list"
+"""
+SUITE_UNPACK = f"""set -eu
+mkdir "$1/suite"
+cd "$1/suite"
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+apt-get -q download {' '.join(SUITE_APART.split())}
+for package in *.deb; do dpkg-deb -x "$package" "$1"; done
+apt-get -q source --download-only --tar-only erlang
+tar -x -f erlang_*.orig.tar.* --strip-components=4 --wildcards '*/erts/epmd/test/*'
+rm -f *.deb erlang_*.orig.tar.*
+# Its reports link to libjs-jquery: nobody looks at them here.
+find "$1"/usr/lib/erlang/lib/common_test-*/priv -xtype l |
+    while read -r link; do rm "$link"; touch "$link"; done
+"""
+
+
+def suite():
+    """The path of the tree with OTP 27's common_test; epmd_SUITE lies in its folder suite."""
+    return make("suite", SUITE_RELEASE, SUITE_BASE,
+                [f"--setup-hook={SUITE_SOURCES}", f"--extract-hook={SUITE_UNPACK}"])
+
+
 def main():
     try:
-        print(stock(sys.argv[1]))
+        print(suite() if sys.argv[1] == "suite" else stock(sys.argv[1]))
     except TreeError as error:
         sys.exit(f"{sys.argv[0]}: {error}")
 
