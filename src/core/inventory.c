@@ -11,7 +11,8 @@
 
 #define HEADER_SIZE 2
 #define RECORD_HEADER_SIZE 3
-#define NODE_FIXED_SIZE 42u /* all of its fields but the bytes of name and extra */
+#define DENIAL_FIXED_SIZE 12u /* all of its fields but the bytes of reason and name */
+#define NODE_FIXED_SIZE 42u   /* all of its fields but the bytes of name and extra */
 #define DAEMON_SIZE_MAX \
     (64 + INVENTORY_EPMD_SIZE + 3 * NETWORKS_TEXT_SIZE + 18 * (size_t)INVENTORY_LISTENERS_MAX)
 
@@ -20,6 +21,7 @@
 enum record_kind {
     RECORD_DAEMON = 1,
     RECORD_NODE = 2,
+    RECORD_DENIAL = 3,
 };
 
 const char *inventory_watcher_name(enum inventory_watcher watcher)
@@ -55,7 +57,7 @@ static void write_record_header(struct wire_writer *writer, enum record_kind kin
 }
 
 static size_t encode_daemon(uint8_t body[DAEMON_SIZE_MAX], const struct inventory_daemon *daemon,
-                            size_t n_nodes)
+                            const struct registry *registry)
 {
     struct wire_writer writer;
     wire_writer_init(&writer, body, DAEMON_SIZE_MAX);
@@ -64,7 +66,7 @@ static size_t encode_daemon(uint8_t body[DAEMON_SIZE_MAX], const struct inventor
     wire_write_u8(&writer, (uint8_t)daemon->watcher);
     wire_write_u8(&writer, daemon->relaxed ? FLAG_RELAXED : 0);
     wire_write_u64(&writer, (uint64_t)daemon->started_ms);
-    wire_write_u32(&writer, (uint32_t)n_nodes);
+    wire_write_u32(&writer, (uint32_t)registry->n_live);
     wire_write_u32(&writer, daemon->n_stored);
     write_text(&writer, daemon->version);
     write_text(&writer, daemon->allow_lookup);
@@ -74,6 +76,7 @@ static size_t encode_daemon(uint8_t body[DAEMON_SIZE_MAX], const struct inventor
     for (size_t i = 0; i < daemon->n_listeners; i++) {
         write_endpoint(&writer, &daemon->listeners[i]);
     }
+    wire_write_u32(&writer, (uint32_t)registry->max_live);
     assert(!writer.overrun);
     return wire_writer_len(&writer);
 }
@@ -93,17 +96,41 @@ static void write_node(struct wire_writer *writer, const struct registry_node *n
     protocol_write_node(writer, &node->info);
 }
 
-struct listing *inventory_new(const struct registry *registry,
-                              const struct inventory_daemon *daemon)
+static size_t denial_size(const struct denial *denial)
 {
-    uint8_t body[DAEMON_SIZE_MAX];
-    size_t body_len = encode_daemon(body, daemon, registry->n_live);
-    size_t size = HEADER_SIZE + RECORD_HEADER_SIZE + body_len;
-    struct wire_writer writer;
+    return DENIAL_FIXED_SIZE + strlen(refusal_text(denial->refusal)) + denial->name_len;
+}
+
+static void write_denial(struct wire_writer *writer, const struct denial *denial, int64_t clock_ms)
+{
+    write_record_header(writer, RECORD_DENIAL, denial_size(denial));
+    wire_write_u64(writer, (uint64_t)(clock_ms + denial->at_ms));
+    write_text(writer, refusal_text(denial->refusal));
+    wire_write_u16(writer, denial->name_len);
+    wire_write_bytes(writer, denial->name, denial->name_len);
+}
+
+static size_t records_size(const struct registry *registry, const struct denials *denials)
+{
+    size_t size = 0;
     const struct registry_node *node;
     DL_FOREACH (registry->live, node) {
         size += RECORD_HEADER_SIZE + node_size(node);
     }
+    for (size_t i = 0; i < denials->n; i++) {
+        size += RECORD_HEADER_SIZE + denial_size(&denials->list[i]);
+    }
+    return size;
+}
+
+struct listing *inventory_new(const struct registry *registry,
+                              const struct inventory_daemon *daemon, const struct denials *denials)
+{
+    uint8_t body[DAEMON_SIZE_MAX];
+    size_t body_len = encode_daemon(body, daemon, registry);
+    size_t size = HEADER_SIZE + RECORD_HEADER_SIZE + body_len + records_size(registry, denials);
+    struct wire_writer writer;
+    const struct registry_node *node;
     struct listing *listing = listing_new(size);
     if (!listing) {
         return NULL;
@@ -115,6 +142,9 @@ struct listing *inventory_new(const struct registry *registry,
     wire_write_bytes(&writer, body, body_len);
     DL_FOREACH (registry->live, node) {
         write_node(&writer, node, daemon->clock_ms);
+    }
+    for (size_t i = 0; i < denials->n; i++) {
+        write_denial(&writer, &denials->list[i], daemon->clock_ms);
     }
     assert(wire_writer_len(&writer) == size);
     return listing;
@@ -182,6 +212,9 @@ static int decode_daemon(struct wire_reader *reader, struct inventory_daemon *ou
     read_text(reader, out->allow_names, sizeof out->allow_names);
     read_text(reader, out->allow_register, sizeof out->allow_register);
     read_listeners(reader, out);
+    if (wire_reader_left(reader) > 0) { /* an older epmd's ends here */
+        out->max_nodes = wire_read_u32(reader);
+    }
     return reader->overrun ? -EINVAL : 0;
 }
 
@@ -226,6 +259,30 @@ int inventory_read_node(struct inventory_reader *reader, struct inventory_node *
         if (kind == RECORD_NODE) {
             reader->n_left--;
             return decode_node(&body, out);
+        }
+    }
+    return 0;
+}
+
+static int decode_denial(struct wire_reader *reader, struct inventory_denial *out)
+{
+    *out = (struct inventory_denial){.at_ms = (int64_t)wire_read_u64(reader)};
+    read_text(reader, out->reason, sizeof out->reason);
+    out->name_len = wire_read_u16(reader);
+    out->name = wire_read_bytes(reader, out->name_len);
+    return reader->overrun ? -EINVAL : 1;
+}
+
+int inventory_read_denial(struct inventory_reader *reader, struct inventory_denial *out)
+{
+    while (reader->n_left == 0 && wire_reader_left(&reader->wire) > 0) {
+        struct wire_reader body;
+        uint8_t kind = read_record(&reader->wire, &body);
+        if (reader->wire.overrun) {
+            return -EINVAL;
+        }
+        if (kind == RECORD_DENIAL) {
+            return decode_denial(&body, out);
         }
     }
     return 0;

@@ -5,13 +5,16 @@
  * INFO_REQ is our own, for peers on this host. The reply is read until the connection
  * closes: PROTOCOL_INFO_REQ:8 version:8, then records, each kind:8 length:16
  * body[length]. The first tells of the daemon, and how many nodes there are; each node
- * has one. All integers are big-endian.
+ * has one, and behind these has each registration that was refused lately. All integers
+ * are big-endian.
  *
  *     daemon (1): port:16 pid:32 watcher:8 flags:8 started:64 nodes:32 stored:32
  *                 version, allow_lookup, allow_names, allow_register: length:16 text
  *                 listeners:16, and for each of these address[16] port:16
+ *                 max_nodes:32
  *     node (2):   since:64 creation:32 peer[16] peer_port:16 port:16 type:8 protocol:8
  *                 highest:16 lowest:16 nlen:16 name[nlen] elen:16 extra[elen]
+ *     denial (3): at:64 reason, name: length:16 text
  *
  * Times are milliseconds of Unix time; an IPv4 address is in its IPv6-mapped form. A
  * later epmd may add fields at a body's end and kinds of records, which a reader passes
@@ -25,6 +28,7 @@
 #include <stdint.h>
 
 #include "core/address.h"
+#include "core/denials.h"
 #include "core/listing.h"
 #include "core/networks.h"
 #include "core/protocol.h"
@@ -33,7 +37,8 @@
 
 #define INVENTORY_VERSION 1
 #define INVENTORY_LISTENERS_MAX 66
-#define INVENTORY_EPMD_SIZE 32 /* room for the version of an epmd, with its NUL */
+#define INVENTORY_REASON_SIZE 96 /* of a refusal, in words */
+#define INVENTORY_EPMD_SIZE 32   /* room for the version of an epmd, with its NUL */
 
 /* Who keeps the registrations when the process that serves ends. */
 enum inventory_watcher {
@@ -50,6 +55,7 @@ struct inventory_daemon {
     enum inventory_watcher watcher;
     uint32_t n_nodes;   /* registered */
     uint32_t n_stored;  /* of them, with the watcher: these would survive */
+    uint32_t max_nodes; /* that there is room for; 0: an older epmd, which does not tell */
     int64_t started_ms; /* Unix time at which the process began to serve */
     bool relaxed;       /* -relaxed_command_check */
     char version[INVENTORY_EPMD_SIZE];
@@ -72,6 +78,13 @@ struct inventory_node {
     int64_t since_ms;     /* Unix time of the registration */
 };
 
+struct inventory_denial {
+    int64_t at_ms; /* Unix time */
+    char reason[INVENTORY_REASON_SIZE];
+    size_t name_len;
+    const uint8_t *name; /* lies in the reply */
+};
+
 struct inventory_reader {
     struct wire_reader wire;
     uint32_t n_left; /* nodes */
@@ -80,10 +93,11 @@ struct inventory_reader {
 /* The word for a watcher: none, keeper, manager. */
 const char *inventory_watcher_name(enum inventory_watcher watcher);
 
-/* Makes the reply from what is registered now, newest first, and from `daemon`, but for
- * n_nodes. Returns NULL without memory; the caller owns one reference. */
+/* Makes the reply from what is registered now, newest first, from `daemon`, but for n_nodes and
+ * max_nodes, and from what was refused. Returns NULL without memory; the caller owns one
+ * reference. */
 struct listing *inventory_new(const struct registry *registry,
-                              const struct inventory_daemon *daemon);
+                              const struct inventory_daemon *daemon, const struct denials *denials);
 
 /* Starts to read a reply, which has to outlive the reader, with what is told of the
  * daemon: of listeners and texts as much as there is room for, in texts a `?` in the
@@ -96,5 +110,9 @@ int inventory_read_daemon(struct inventory_reader *reader, const uint8_t *bytes,
 /* Reads the next node, whose name is not checked. Returns 1; 0 after the last; -EINVAL
  * where the reply is damaged or ends too early. */
 int inventory_read_node(struct inventory_reader *reader, struct inventory_node *out);
+
+/* Reads the next registration that was refused, once all nodes have been read. Returns as
+ * inventory_read_node() does. */
+int inventory_read_denial(struct inventory_reader *reader, struct inventory_denial *out);
 
 #endif

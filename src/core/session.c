@@ -129,6 +129,8 @@ static void serve_alive(struct session *session, struct session_context *context
     if (accepted) {
         node->since_ms = now_ms;
         session_resume(session, node);
+    } else {
+        denials_add(&context->denials, info, outcome->refusal, now_ms);
     }
     size_t len = protocol_encode_alive(context->reply, info->highest, accepted,
                                        accepted ? node->creation : 0);
@@ -182,10 +184,12 @@ static void serve_info(struct session *session, struct session_context *context,
                        struct session_outcome *outcome)
 {
     context->hooks.describe(session);
-    /* Both only grow, and so does their sum with each of them. */
-    uint64_t generation = context->registry.generation + context->self.generation;
+    /* Each only grows, and so does their sum with each of them. */
+    uint64_t generation =
+        context->registry.generation + context->self.generation + context->denials.generation;
     if (!listing_is_true(&context->info, generation)) {
-        context->info.listing = inventory_new(&context->registry, &context->self);
+        context->info.listing =
+            inventory_new(&context->registry, &context->self, &context->denials);
     }
     outcome_listing(outcome, context->info.listing);
 }

@@ -68,6 +68,7 @@ struct session_context {
     struct session_hooks hooks;
     uint16_t port; /* epmd's own, as NAMES and DUMP report it */
     struct inventory_daemon self;
+    struct denials denials;
     struct session_listing names, dump, info;
     uint8_t reply[PROTOCOL_REPLY_MAX];
 };

@@ -12,6 +12,8 @@
 
 #define MAX_NODES 64
 
+static const struct denials no_denials;
+
 static void require_text(const char *text, size_t size)
 {
     size_t len = strnlen(text, size);
@@ -65,10 +67,11 @@ static void require_same(const struct registry *registry, const struct inventory
     struct inventory_reader reader;
     struct inventory_daemon again;
     struct inventory_node node;
-    struct listing *listing = inventory_new(registry, daemon);
+    struct listing *listing = inventory_new(registry, daemon, &no_denials);
     REQUIRE(listing);
     REQUIRE(inventory_read_daemon(&reader, listing->bytes, listing->len, &again) == 0);
     again.n_nodes = daemon->n_nodes;
+    again.max_nodes = daemon->max_nodes;
     REQUIRE(memcmp(&again, daemon, sizeof again) == 0);
     for (const struct registry_node *kept = registry->live; kept; kept = kept->next) {
         REQUIRE(inventory_read_node(&reader, &node) == 1);
@@ -107,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct inventory_daemon daemon; /* its padding is 0 */
     struct inventory_reader reader;
     struct inventory_node node;
+    struct inventory_denial denial;
     struct registry registry;
     int status = inventory_read_daemon(&reader, data, size, &daemon);
     read_names(data, size);
@@ -121,6 +125,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require_inside(node.info.name, node.info.name_len, data, size);
         require_inside(node.info.extra, node.info.extra_len, data, size);
         keep(&registry, &node);
+    }
+    REQUIRE(status == 0 || status == -EINVAL);
+    while (status == 0 && (status = inventory_read_denial(&reader, &denial)) == 1) {
+        require_text(denial.reason, sizeof denial.reason);
+        require_inside(denial.name, denial.name_len, data, size);
+        status = 0;
     }
     REQUIRE(status == 0 || status == -EINVAL);
     require_same(&registry, &daemon);

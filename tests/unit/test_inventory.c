@@ -14,11 +14,13 @@
 #define RECORD_HEADER_SIZE 3
 
 static struct registry registry;
+static struct denials denials;
 
 static int setup(void **state)
 {
     (void)state;
     registry_init(&registry, 4, 3, world_seed);
+    denials = (struct denials){0};
     return 0;
 }
 
@@ -79,6 +81,7 @@ static void assert_daemon(const struct inventory_daemon *daemon,
         assert_int_equal(daemon->listeners[i].port, expected->listeners[i].port);
         assert_true(address_equal(&daemon->listeners[i].address, &expected->listeners[i].address));
     }
+    assert_int_equal(daemon->max_nodes, 4);
     assert_int_equal(daemon->clock_ms, 0);
 }
 
@@ -126,7 +129,7 @@ static void what_is_written_is_read(void **state)
     struct inventory_reader reader;
     struct inventory_node node;
     add_two();
-    struct listing *listing = inventory_new(&registry, &expected);
+    struct listing *listing = inventory_new(&registry, &expected, &denials);
     const uint8_t *bytes = guarded_copy(listing->bytes, listing->len);
     assert_int_equal(inventory_read_daemon(&reader, bytes, listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 2);
@@ -147,7 +150,7 @@ static void nothing_registered_is_read(void **state)
     struct inventory_daemon daemon;
     struct inventory_reader reader;
     struct inventory_node node;
-    struct listing *listing = inventory_new(&registry, &expected);
+    struct listing *listing = inventory_new(&registry, &expected, &denials);
     assert_int_equal(inventory_read_daemon(&reader, listing->bytes, listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 0);
     assert_int_equal(inventory_read_node(&reader, &node), 0);
@@ -164,7 +167,7 @@ static void most_of_everything_fits(void **state)
     memset(expected.allow_names, 'n', sizeof expected.allow_names - 1);
     memset(expected.allow_register, 'r', sizeof expected.allow_register - 1);
     expected.n_listeners = INVENTORY_LISTENERS_MAX;
-    struct listing *listing = inventory_new(&registry, &expected);
+    struct listing *listing = inventory_new(&registry, &expected, &denials);
     assert_int_equal(inventory_read_daemon(&reader, listing->bytes, listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 0);
     listing_unref(listing);
@@ -175,34 +178,82 @@ static void bytes_are_as_described(void **state)
 {
     (void)state;
     static const uint8_t start[] = "i\1"                          /* header */
-                                   "\1\0\x41"                     /* daemon */
+                                   "\1\0\x45"                     /* daemon */
                                    "\x11\x12\xfe\xdc\xba\x98\1\1" /* port, pid, keeper, relaxed */
                                    "\0\0\1\xa3\x18\x5c\x50\x7b"   /* started */
                                    "\0\0\0\1\0\0\0\7"             /* nodes, stored */
                                    "\0\5"
                                    "1.2.3\0\3"
                                    "any\0\1x\0\4none" /* texts */
-                                   "\0\1\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1\x11\x12";
+                                   "\0\1\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1\x11\x12"
+                                   "\0\0\0\4";                 /* max_nodes */
     static const uint8_t node[] = "\2\0\x2d"                   /* node */
                                   "\0\0\1\xa3\x18\x5c\x53\xe8" /* since */
                                   "\1\2\3\4"                   /* creation */
                                   "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\7\x9c\x40"
                                   "\x89\x1b\x4d\0\0\6\0\5\0\3"
                                   "bob\0\0";
+    static const uint8_t denial[] = "\3\0\x20"                   /* denial */
+                                    "\0\0\1\xa3\x18\x5c\x57\xd0" /* at */
+                                    "\0\x11the name is taken\0\3eve";
     const size_t start_len = sizeof start - 1, node_len = sizeof node - 1;
+    const size_t denial_len = sizeof denial - 1;
     struct inventory_daemon daemon = sample_daemon();
-    struct protocol_node info = node_info("bob");
+    struct protocol_node info = node_info("bob"), eve = node_info("eve");
     struct registry_node *bob = add(&info, 1000);
+    denials_add(&denials, &eve, REFUSAL_NAME_TAKEN, 2000);
     strcpy(daemon.allow_names, "x");
     daemon.n_listeners = 1;
     daemon.listeners[0] = daemon.listeners[1];
     daemon.listeners[0].port = 4370;
     bob->creation = 0x01020304;
-    struct listing *listing = inventory_new(&registry, &daemon);
-    assert_int_equal(listing->len, start_len + node_len);
+    struct listing *listing = inventory_new(&registry, &daemon, &denials);
+    assert_int_equal(listing->len, start_len + node_len + denial_len);
     assert_memory_equal(listing->bytes, start, start_len);
     assert_memory_equal(listing->bytes + start_len, node, node_len);
+    assert_memory_equal(listing->bytes + start_len + node_len, denial, denial_len);
     listing_unref(listing);
+}
+
+static void denials_are_read(void **state)
+{
+    (void)state;
+    struct inventory_daemon expected = sample_daemon(), daemon;
+    struct inventory_reader reader;
+    struct inventory_node node;
+    struct inventory_denial denial;
+    struct protocol_node eve = node_info("eve"), mallory = node_info("mallory");
+    add_two();
+    denials_add(&denials, &eve, REFUSAL_NAME_TAKEN, 5);
+    denials_add(&denials, &mallory, REFUSAL_REGISTRY_FULL, 7);
+    struct listing *listing = inventory_new(&registry, &expected, &denials);
+    const uint8_t *bytes = guarded_copy(listing->bytes, listing->len);
+    assert_int_equal(inventory_read_daemon(&reader, bytes, listing->len, &daemon), 0);
+    assert_int_equal(inventory_read_denial(&reader, &denial), 0); /* nodes come first */
+    assert_int_equal(inventory_read_node(&reader, &node), 1);
+    assert_int_equal(inventory_read_node(&reader, &node), 1);
+    assert_int_equal(inventory_read_denial(&reader, &denial), 1);
+    assert_int_equal(denial.at_ms, expected.clock_ms + 5);
+    assert_string_equal(denial.reason, refusal_text(REFUSAL_NAME_TAKEN));
+    assert_int_equal(denial.name_len, 3);
+    assert_memory_equal(denial.name, "eve", 3);
+    assert_int_equal(inventory_read_denial(&reader, &denial), 1);
+    assert_string_equal(denial.reason, refusal_text(REFUSAL_REGISTRY_FULL));
+    assert_int_equal(inventory_read_denial(&reader, &denial), 0);
+    listing_unref(listing);
+}
+
+/* Before it told how many nodes there is room for. */
+static void an_older_epmd_tells_no_maximum(void **state)
+{
+    (void)state;
+    static const uint8_t reply[] = "i\1\1\0\x22"
+                                   "\x11\x11\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                   "\0\0\0\0\0\0\0\0\0\0";
+    struct inventory_daemon daemon;
+    struct inventory_reader reader;
+    assert_int_equal(inventory_read_daemon(&reader, reply, sizeof reply - 1, &daemon), 0);
+    assert_int_equal(daemon.max_nodes, 0);
 }
 
 /* Reads all that can be read; returns what the last step did. */
@@ -228,7 +279,7 @@ static void every_prefix_is_an_error(void **state)
     struct inventory_daemon daemon = sample_daemon();
     size_t n_nodes;
     add_two();
-    struct listing *listing = inventory_new(&registry, &daemon);
+    struct listing *listing = inventory_new(&registry, &daemon, &denials);
     for (size_t len = 0; len < listing->len; len++) {
         assert_int_equal(read_all(guarded_copy(listing->bytes, len), len, &n_nodes), -EINVAL);
     }
@@ -276,7 +327,7 @@ static void what_a_later_epmd_adds_is_passed_over(void **state)
     struct inventory_node node;
     size_t len = HEADER_SIZE, at = HEADER_SIZE;
     add_two();
-    struct listing *listing = inventory_new(&registry, &expected);
+    struct listing *listing = inventory_new(&registry, &expected, &denials);
     memcpy(bytes, listing->bytes, HEADER_SIZE);
     while (at < listing->len) {
         const uint8_t *record = listing->bytes + at;
@@ -335,6 +386,8 @@ int main(void)
         TEST(nothing_registered_is_read),
         TEST(most_of_everything_fits),
         TEST(bytes_are_as_described),
+        TEST(denials_are_read),
+        TEST(an_older_epmd_tells_no_maximum),
         TEST(every_prefix_is_an_error),
         TEST(other_replies_are_none),
         TEST(what_a_later_epmd_adds_is_passed_over),
