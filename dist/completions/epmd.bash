@@ -14,7 +14,8 @@ _epmd_names() {
 _epmd() {
     local command=$1 cur=$2 option=${3/#--/-} help lead='' word words=()
     case $option in
-    -allow_*) words=(any local none) ;;
+    -allow_register) words=(any local none) ;;
+    -allow_*) words=(any local private none) ;;
     -no_sandbox) words=(core dumpable privileges seccomp all) ;;
     -port) words=(4369 ${ERL_EPMD_PORT:+"$ERL_EPMD_PORT"}) ;;
     -pid_file) mapfile -t words < <(compgen -f -- "$cur") ;;

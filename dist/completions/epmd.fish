@@ -20,8 +20,10 @@ end
 # What stands behind an option, as complete -a takes it.
 function __fish_epmd_values
     switch $argv[1]
-        case 'allow_*'
+        case allow_register
             echo '(__fish_epmd_list any local none)'
+        case 'allow_*'
+            echo '(__fish_epmd_list any local private none)'
         case no_sandbox
             echo '(__fish_epmd_list core dumpable privileges seccomp all)'
         case port

@@ -15,7 +15,8 @@ _epmd() {
   local option=${words[CURRENT-1]/#--/-} help line name expl
   local -a options match mbegin mend
   case $option in
-    -allow_*) _sequence compadd - any local none ;;
+    -allow_register) _sequence compadd - any local none ;;
+    -allow_*) _sequence compadd - any local private none ;;
     -no_sandbox) _sequence compadd - core dumpable privileges seccomp all ;;
     -port) compadd 4369 $ERL_EPMD_PORT ;;
     -pid_file) _files ;;

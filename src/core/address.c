@@ -73,6 +73,26 @@ bool address_is_loopback(const struct address *address)
     return memcmp(address->bytes, zeros, 15) == 0 && address->bytes[15] == 1;
 }
 
+bool address_is_link_local(const struct address *address)
+{
+    const uint8_t *ipv6 = address->bytes, *ipv4 = address_ipv4_bytes(address);
+    return address_is_ipv4(address) ? ipv4[0] == 169 && ipv4[1] == 254
+                                    : ipv6[0] == 0xfe && (ipv6[1] & 0xc0) == 0x80;
+}
+
+bool address_is_private(const struct address *address)
+{
+    const uint8_t *ipv4 = address_ipv4_bytes(address);
+    if (address_is_link_local(address)) {
+        return true;
+    }
+    if (!address_is_ipv4(address)) {
+        return (address->bytes[0] & 0xfe) == 0xfc;
+    }
+    return ipv4[0] == 10 || (ipv4[0] == 172 && (ipv4[1] & 0xf0) == 16) ||
+           (ipv4[0] == 192 && ipv4[1] == 168);
+}
+
 bool address_is_wildcard(const struct address *address)
 {
     size_t skip = address_is_ipv4(address) ? sizeof mapped_prefix : 0;

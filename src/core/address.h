@@ -51,6 +51,13 @@ bool address_is_ipv4(const struct address *address);
 /* In 127.0.0.0/8, or ::1. */
 bool address_is_loopback(const struct address *address);
 
+/* In 169.254.0.0/16, or fe80::/10 (RFC 3927, RFC 4291). */
+bool address_is_link_local(const struct address *address);
+
+/* In a network that every site may use, and that the internet does not lead to: 10.0.0.0/8,
+ * 172.16.0.0/12 or 192.168.0.0/16 (RFC 1918), fc00::/7 (RFC 4193), or link-local. */
+bool address_is_private(const struct address *address);
+
 /* 0.0.0.0 or ::, which stand for every address of their family. */
 bool address_is_wildcard(const struct address *address);
 

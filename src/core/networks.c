@@ -59,7 +59,7 @@ static int parse_network(const char *word, struct network *out, char *error)
     memcpy(text, word, len);
     text[len] = '\0';
     if (address_parse(text, &out->base) < 0) {
-        return fail(error, word, "is no address, no network and none of any, local, none");
+        return fail(error, word, "is no address, no network and none of any, local, private, none");
     }
     out->prefix_bits = ADDRESS_BITS;
     if (word[len] == '\0') {
@@ -80,6 +80,9 @@ static bool *find_word(struct networks *networks, const char *word)
     }
     if (strcmp(word, "local") == 0) {
         return &networks->local;
+    }
+    if (strcmp(word, "private") == 0) {
+        return &networks->has_private;
     }
     return strcmp(word, "none") == 0 ? &networks->none : NULL;
 }
@@ -102,7 +105,7 @@ static int add_word(const char *word, struct networks *networks, char *error)
 
 static int check_list(const struct networks *networks, char *error)
 {
-    bool some = networks->any || networks->local || networks->n > 0;
+    bool some = networks->any || networks->local || networks->has_private || networks->n > 0;
     if (some == networks->none) {
         snprintf(error, NETWORKS_ERROR_SIZE, "%s",
                  some ? "\"none\" stands alone" : "the list is empty; \"none\" stands for nobody");
@@ -161,6 +164,9 @@ void networks_format(const struct networks *networks, char text[NETWORKS_TEXT_SI
     if (networks->local) {
         append(text, "local");
     }
+    if (networks->has_private) {
+        append(text, "private");
+    }
     for (size_t i = 0; i < networks->n; i++) {
         append_network(text, &networks->networks[i]);
     }
@@ -178,7 +184,7 @@ static bool network_contains(const struct network *network, const struct address
 
 bool networks_contain(const struct networks *networks, const struct address *address)
 {
-    if (networks->any) {
+    if (networks->any || (networks->has_private && address_is_private(address))) {
         return true;
     }
     for (size_t i = 0; i < networks->n; i++) {

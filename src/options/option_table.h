@@ -22,6 +22,7 @@ enum option_kind {
     OPTION_PERCENT,
     OPTION_ADDRESSES,
     OPTION_NETWORKS,
+    OPTION_REGISTRANTS, /* networks that are named one by one */
     OPTION_ENDPOINT,
     OPTION_TEXT,
     OPTION_PATH,

@@ -127,6 +127,18 @@ int value_read_networks(const char *origin, const char *list, struct networks *o
     return networks_parse(list, out, reason) < 0 ? value_fail(error, "%s: %s", origin, reason) : 0;
 }
 
+int value_read_registrants(const char *origin, const char *list, struct networks *out, char *error)
+{
+    int status = value_read_networks(origin, list, out, error);
+    if (status == 0 && out->has_private) {
+        return value_fail(error,
+                          "%s: \"private\" is not for this list, whose members may take any name: "
+                          "name the networks",
+                          origin);
+    }
+    return status;
+}
+
 int value_read_addresses(const char *origin, const char *list, struct options *options, char *error)
 {
     options->n_addresses = 0;

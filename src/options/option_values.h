@@ -33,8 +33,11 @@ int value_read_port(const char *origin, const char *text, uint16_t *out, char *e
 int value_read_unsigned(const char *origin, const char *text, const char *unit, unsigned max,
                         unsigned *out, char *error);
 
-/* Reads a list of networks, or of the words any, local, none. */
+/* Reads a list of networks, or of the words any, local, private, none. */
 int value_read_networks(const char *origin, const char *list, struct networks *out, char *error);
+
+/* The same without the word private. */
+int value_read_registrants(const char *origin, const char *list, struct networks *out, char *error);
 
 /* Reads the addresses to listen on, in the place of those that are there. */
 int value_read_addresses(const char *origin, const char *list, struct options *options,

@@ -60,6 +60,8 @@ static int set_option(const struct option *option, const char *word, const char 
         return value_read_addresses(word, value, options, error);
     case OPTION_NETWORKS:
         return value_read_networks(word, value, (struct networks *)(void *)member, error);
+    case OPTION_REGISTRANTS:
+        return value_read_registrants(word, value, (struct networks *)(void *)member, error);
     case OPTION_ENDPOINT:
         return value_read_endpoint(word, value, (struct endpoint *)(void *)member, error);
     case OPTION_TEXT:
@@ -121,14 +123,34 @@ static bool concerns(const struct option *option, const struct occasion *occasio
            option->commands != 0;
 }
 
+static int no_such_option(const char *word, char *error)
+{
+    return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
+}
+
+/* A word that no option has taken is what -check is to look at, wherever the two stand. */
+static int settle_check_target(const char *word, struct options *options, char *error)
+{
+    if (word && (options->command != COMMAND_CHECK || options->check_target)) {
+        return no_such_option(word, error);
+    }
+    options->check_target = word ? word : options->check_target;
+    return 0;
+}
+
 static int read_arguments(int argc, char *const argv[], const struct occasion *occasion,
                           struct options *options, bool given[], char *error)
 {
+    const char *target = NULL;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         const struct option *option = option_find(word);
+        if (!option && !target && word[0] != '-') {
+            target = word;
+            continue;
+        }
         if (!option) {
-            return value_fail(error, "\"%s\": no such option; `epmd -help` lists them", word);
+            return no_such_option(word, error);
         }
         const char *value = find_value(option, i + 1 < argc ? argv[i + 1] : NULL);
         if (!value && !may_lack_value(option)) {
@@ -142,12 +164,13 @@ static int read_arguments(int argc, char *const argv[], const struct occasion *o
         }
         given[option - option_table] = true;
     }
-    return 0;
+    return settle_check_target(target, options, error);
 }
 
 static bool means_default(const struct option *option, const char *value)
 {
-    bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_ENDPOINT;
+    bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_REGISTRANTS ||
+                        option->kind == OPTION_ENDPOINT;
     return may_be_empty && *value == '\0';
 }
 

@@ -63,8 +63,8 @@ def test_the_synopsis_has_every_option(help_options):
 
 
 @pytest.mark.parametrize("option, words", [
-    ("-allow_lookup", {"any", "local", "none"}),
-    ("-allow_names", {"any", "local", "none"}),
+    ("-allow_lookup", {"any", "local", "private", "none"}),
+    ("-allow_names", {"any", "local", "private", "none"}),
     ("-allow_register", {"any", "local", "none"}),
     ("-no_sandbox", LAYERS),
 ])

@@ -182,13 +182,66 @@ static void covers_itself_or_its_family(void **state)
     assert_false(covers("0.0.0.0", "::1"));
 }
 
+/* The first and the last address of each network, and their neighbours. */
+static void knows_the_edges_of_private_networks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_private;
+    } addresses[] = {
+        {"9.255.255.255", false},
+        {"10.0.0.0", true},
+        {"10.255.255.255", true},
+        {"11.0.0.0", false},
+        {"172.15.255.255", false},
+        {"172.16.0.0", true},
+        {"172.31.255.255", true},
+        {"172.32.0.0", false},
+        {"192.167.255.255", false},
+        {"192.168.0.0", true},
+        {"192.168.255.255", true},
+        {"192.169.0.0", false},
+        {"169.253.255.255", false},
+        {"169.254.0.0", true},
+        {"169.254.255.255", true},
+        {"169.255.0.0", false},
+        {"127.0.0.1", false},
+        {"0.0.0.0", false},
+        {"fbff::1", false},
+        {"fc00::", true},
+        {"fdff:ffff::1", true},
+        {"fe00::", false},
+        {"fe7f:ffff::1", false},
+        {"fe80::", true},
+        {"febf:ffff::1", true},
+        {"fec0::", false},
+        {"::1", false},
+        {"::", false},
+        {"a00::1", false},
+        {"::ffff:10.1.2.3", true},
+    };
+    for (size_t i = 0; i < LENGTH(addresses); i++) {
+        struct address address;
+        assert_int_equal(address_parse(addresses[i].text, &address), 0);
+        if (address_is_private(&address) != addresses[i].is_private) {
+            fail_msg("%s", addresses[i].text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_and_writes_texts), cmocka_unit_test(refuses_what_is_no_address),
-        cmocka_unit_test(ipv4_is_held_mapped),    cmocka_unit_test(differs_in_any_bit),
-        cmocka_unit_test(knows_loopback),         cmocka_unit_test(only_1_is_loopback_in_ipv6),
-        cmocka_unit_test(knows_wildcards),        cmocka_unit_test(covers_itself_or_its_family),
+        cmocka_unit_test(reads_and_writes_texts),
+        cmocka_unit_test(refuses_what_is_no_address),
+        cmocka_unit_test(ipv4_is_held_mapped),
+        cmocka_unit_test(differs_in_any_bit),
+        cmocka_unit_test(knows_the_edges_of_private_networks),
+        cmocka_unit_test(knows_loopback),
+        cmocka_unit_test(only_1_is_loopback_in_ipv6),
+        cmocka_unit_test(knows_wildcards),
+        cmocka_unit_test(covers_itself_or_its_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,20 @@ static void words_have_their_meaning(void **state)
     assert_false(has("local,10.0.0.0/8", "203.0.113.1"));
 }
 
+static void private_is_all_private_networks(void **state)
+{
+    (void)state;
+    assert_true(has("private", "10.1.2.3") && has("private", "172.31.0.1"));
+    assert_true(has("private", "fd00::1") && has("private", "fe80::1"));
+    assert_false(has("private", "8.8.8.8") || has("private", "2001:db8::1"));
+    assert_true(has("8.8.8.0/24,private", "8.8.8.8") && has("8.8.8.0/24,private", "192.168.0.1"));
+    assert_error("private none", "\"none\" stands alone");
+    struct networks networks = parse("8.8.8.0/24 private any local");
+    char text[NETWORKS_TEXT_SIZE];
+    networks_format(&networks, text);
+    assert_string_equal(text, "any,local,private,8.8.8.0/24");
+}
+
 static void nobody_is_in_nothing(void **state)
 {
     (void)state;
@@ -238,8 +252,9 @@ static void words_that_are_wrong(void **state)
         bool is_address = strncmp(bad[i], "10.0.0.0/", 9) == 0;
         snprintf(list, sizeof list, "any,%s,::1", bad[i]);
         snprintf(expected, sizeof expected,
-                 is_address ? "\"%s\": the prefix is no number of bits from 0 to 32"
-                            : "\"%s\" is no address, no network and none of any, local, none",
+                 is_address
+                     ? "\"%s\": the prefix is no number of bits from 0 to 32"
+                     : "\"%s\" is no address, no network and none of any, local, private, none",
                  bad[i]);
         assert_error(list, expected);
     }
@@ -286,7 +301,7 @@ static void long_words_are_cut(void **state)
     memset(list, 'f', sizeof list - 1);
     list[sizeof list - 1] = '\0';
     assert_error(list, "\"ffffffffffffffffffffffffffffffffffffffffffffffffff\" "
-                       "is no address, no network and none of any, local, none");
+                       "is no address, no network and none of any, local, private, none");
 }
 
 static void networks_are_bounded(void **state)
@@ -428,6 +443,7 @@ int main(void)
         cmocka_unit_test(mapped_is_ipv4),
         cmocka_unit_test(lists_have_many_words),
         cmocka_unit_test(words_have_their_meaning),
+        cmocka_unit_test(private_is_all_private_networks),
         cmocka_unit_test(nobody_is_in_nothing),
         cmocka_unit_test(none_stands_alone),
         cmocka_unit_test(empty_lists_are_no_lists),

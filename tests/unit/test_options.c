@@ -220,6 +220,14 @@ static void check_takes_the_next_word_unless_it_is_an_option(void **state)
     assert_string_equal(options->check_target, "alice");
     assert_true(options->json);
     assert_true(read_words("-json -check")->json);
+    static const char *const orders[] = {"-check -json a@b", "-json a@b -check", "a@b -check -json",
+                                         "-json -check a@b", "-check -port 4369 a@b -json"};
+    for (size_t i = 0; i < LENGTH(orders); i++) {
+        options = read_words(orders[i]);
+        assert_int_equal(options->command, COMMAND_CHECK);
+        assert_true(options->json);
+        assert_string_equal(options->check_target, "a@b");
+    }
     assert_int_equal(read_with("ERL_EPMD_PORT=5000", "-check")->port, 5000);
 }
 

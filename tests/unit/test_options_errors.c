@@ -35,6 +35,10 @@ static void words_that_are_no_option(void **state)
         assert_error(NULL, line, strcmp(words[i], "-~") == 0 ? "\"- \"" : quoted);
     }
     assert_error(NULL, "-names extra", "\"extra\"");
+    assert_error(NULL, "-check a b", "\"b\"");
+    assert_error(NULL, "a -check b", "\"a\"");
+    assert_error(NULL, "a b -check", "\"b\"");
+    assert_error(NULL, "a -json -names", "\"a\"");
     assert_error(NULL, "-help extra", "\"extra\"");
 }
 
@@ -175,6 +179,16 @@ static void bad_addresses(void **state)
     assert_error(NULL, "-address ::1;127.0.0.1", "\"::1;127.0.0.1\"");
     assert_error(NULL, "-address 127.0.0.1:4369", "\"127.0.0.1:4369\"");
     assert_error(NULL, "-address ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555", "\"ffff:");
+}
+
+/* Its members may take any name. */
+static void no_private_registrants(void **state)
+{
+    (void)state;
+    assert_error(NULL, "-allow_register private",
+                 "-allow_register: \"private\" is not for this list");
+    assert_error("ERL_EPMD_ALLOW_REGISTER=10.0.0.0/8,private", "",
+                 "ERL_EPMD_ALLOW_REGISTER: \"private\" is not for this list");
 }
 
 static void too_many_addresses(void **state)
@@ -324,6 +338,7 @@ int main(void)
         cmocka_unit_test(numbers_out_of_range),
         cmocka_unit_test(bad_logs),
         cmocka_unit_test(bad_addresses),
+        cmocka_unit_test(no_private_registrants),
         cmocka_unit_test(too_many_addresses),
         cmocka_unit_test(bad_environment),
         cmocka_unit_test(a_unit_has_no_use_for_the_usage),
