@@ -66,6 +66,12 @@ static bool wants_colours(void)
     return (!no_colour || !*no_colour) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
+static int report_no_memory(void)
+{
+    fputs("epmd: out of memory\n", stderr);
+    return -ENOMEM;
+}
+
 static int print_findings(const struct findings *findings, bool json)
 {
     bool terminal = isatty(STDOUT_FILENO) == 1;
@@ -73,10 +79,9 @@ static int print_findings(const struct findings *findings, bool json)
         findings_print(findings, stdout, terminal && wants_colours(),
                        terminal ? columns_of(STDOUT_FILENO) : 0);
     } else if (findings_print_json(findings, stdout) < 0) {
-        fputs("epmd: out of memory\n", stderr);
-        return -ENOMEM;
+        return report_no_memory();
     }
-    return output_finish();
+    return findings->has_lost ? report_no_memory() : output_finish();
 }
 
 /* NAME@HOST, or the host alone, printable. */
@@ -118,10 +123,12 @@ int check_run(const struct options *options)
     facts->variable_port = read_variable();
     if (!options->check_target || read_target(options->check_target, &facts->target) == 0) {
         facts->deadline_ms = clock_now_ms() + FACTS_TIME_MS;
+        facts->now_ms = clock_zero_ms() + clock_now_ms();
         facts_gather_here(facts);
         facts_gather_host(facts);
         facts_gather_lookups(facts);
         facts_gather_knocks(facts);
+        facts_gather_nodes(facts);
         facts_gather_others(facts);
         status = report(facts, options->json);
     }

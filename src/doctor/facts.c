@@ -3,6 +3,8 @@
 #include "doctor/facts.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "client/names_reply.h"
 #include "client/target.h"
@@ -50,12 +52,56 @@ static int ask(const struct facts *facts, uint16_t port, enum protocol_tag tag,
 static void ask_info(const struct facts *facts, struct facts_epmd *epmd)
 {
     struct inventory_reader reader;
-    struct exchange_reply reply;
-    if (ask(facts, epmd->port, PROTOCOL_INFO_REQ, &reply) < 0) {
+    struct exchange_reply *info = &epmd->info;
+    if (ask(facts, epmd->port, PROTOCOL_INFO_REQ, info) < 0) {
         return;
     }
-    epmd->ours = inventory_read_daemon(&reader, reply.bytes, reply.len, &epmd->daemon) == 0;
-    exchange_free(&reply);
+    epmd->ours = inventory_read_daemon(&reader, info->bytes, info->len, &epmd->daemon) == 0;
+    if (!epmd->ours) {
+        exchange_free(info);
+    }
+}
+
+static bool is_name(const char *name, const uint8_t *bytes, size_t len)
+{
+    return len == strlen(name) && memcmp(bytes, name, len) == 0;
+}
+
+bool facts_find_registration(const struct facts_epmd *epmd, const char *name,
+                             struct inventory_node *out)
+{
+    struct inventory_reader reader;
+    struct inventory_daemon daemon;
+    if (!epmd->ours ||
+        inventory_read_daemon(&reader, epmd->info.bytes, epmd->info.len, &daemon) < 0) {
+        return false;
+    }
+    while (inventory_read_node(&reader, out) == 1) {
+        if (is_name(name, out->info.name, out->info.name_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool facts_find_denial(const struct facts_epmd *epmd, const char *name,
+                       struct inventory_denial *out)
+{
+    struct inventory_reader reader;
+    struct inventory_daemon daemon;
+    struct inventory_node node;
+    if (!epmd->ours ||
+        inventory_read_daemon(&reader, epmd->info.bytes, epmd->info.len, &daemon) < 0) {
+        return false;
+    }
+    while (inventory_read_node(&reader, &node) == 1) {
+    }
+    while (inventory_read_denial(&reader, out) == 1) {
+        if (is_name(name, out->name, out->name_len)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void facts_ask_epmd(struct facts *facts, uint16_t port, struct facts_epmd *out)
@@ -76,9 +122,15 @@ void facts_ask_epmd(struct facts *facts, uint16_t port, struct facts_epmd *out)
 
 void facts_deinit(struct facts *facts)
 {
+    for (size_t i = 0; i < facts->n_nodes; i++) {
+        free(facts->nodes[i].own_name);
+    }
+    free(facts->nodes);
     exchange_free(&facts->here.names);
+    exchange_free(&facts->here.info);
     exchange_free(&facts->names);
     for (size_t i = 0; i < facts->n_others; i++) {
         exchange_free(&facts->others[i].names);
+        exchange_free(&facts->others[i].info);
     }
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a check finds out about this host. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "doctor/facts.h"
 #include "options/options.h"
+#include "system/clock.h"
 #include "system/interfaces.h"
 #include "system/listeners.h"
 #include "system/user.h"
 
-#define INIT 1 /* holds the sockets of units, whoever serves them */
+#define INIT 1 /* holds the sockets of units beside the processes that serve them */
 
 static void gather_interfaces(struct facts *facts)
 {
@@ -36,9 +38,28 @@ static void gather_sockets(struct facts *facts)
         socket->at = read[i].at;
         socket->both_families = read[i].both_families;
         socket->inode = read[i].inode;
+        socket->n_waiting = read[i].n_waiting;
+        socket->max_waiting = read[i].max_waiting;
         user_format(read[i].uid, user, sizeof user);
         name_format((const uint8_t *)user, strlen(user), socket->user, sizeof socket->user);
     }
+}
+
+/* Whether either loopback address accepts a connection at once, as both do where nothing is
+ * dropped and epmd's queue is not full. */
+static bool accepts(uint16_t port)
+{
+    static const char *const loopbacks[] = {"::1", "127.0.0.1"};
+    for (size_t i = 0; i < sizeof loopbacks / sizeof *loopbacks; i++) {
+        struct probe probe;
+        struct endpoint to = {.port = port};
+        address_parse(loopbacks[i], &to.address);
+        probe_connect(&probe, &to, FACTS_CONNECT_MS);
+        if (probe.connected || probe.status == -ETIMEDOUT) {
+            return probe.connected;
+        }
+    }
+    return false;
 }
 
 /* Several processes may hold a socket: the one that serves counts most, init least. */
@@ -66,12 +87,35 @@ static void gather_processes(struct facts *facts)
     }
 }
 
+/* The names that Debian's units and ours have. */
+static void gather_units(struct facts *facts)
+{
+    strcpy(facts->service.name, "epmd.service");
+    strcpy(facts->socket.name, "epmd.socket");
+    if (units_read(&facts->service) < 0) {
+        facts->service.active[0] = '\0';
+    }
+    if (units_read(&facts->socket) < 0) {
+        facts->socket.active[0] = '\0';
+    }
+}
+
+/* What costs no question to an epmd takes as long as this host takes for it. */
+static void gather_apart(struct facts *facts, void (*gather)(struct facts *facts))
+{
+    int64_t before_ms = clock_now_ms();
+    gather(facts);
+    facts->deadline_ms += clock_now_ms() - before_ms;
+}
+
 void facts_gather_here(struct facts *facts)
 {
+    gather_apart(facts, gather_units);
     gather_interfaces(facts);
     gather_sockets(facts);
     facts_ask_epmd(facts, facts->port, &facts->here);
-    gather_processes(facts);
+    facts->here.accepts = facts->here.status == -ETIMEDOUT && accepts(facts->port);
+    gather_apart(facts, gather_processes);
 }
 
 static bool is_known(const struct facts *facts, uint16_t port)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "client/names_reply.h"
@@ -12,7 +13,7 @@
 #include "system/clock.h"
 #include "system/sockaddr.h"
 
-/* Where no name was given: nobody's, as no node can have a blank at its end. */
+/* Where no name was given: that of no node, as none has a blank at its end. */
 #define NO_NAME "epmd-check "
 #define CHECKER "epmd-check@localhost"
 
@@ -26,6 +27,15 @@ static void name_this_host(char host[FACTS_HOST_SIZE])
     host[strcspn(host, ".")] = '\0';
 }
 
+/* Whether this host has that name, or has it in front of a domain. */
+static bool is_own_name(const char *host)
+{
+    char whole[FACTS_HOST_SIZE] = "", label[FACTS_HOST_SIZE];
+    name_this_host(label);
+    (void)gethostname(whole, sizeof whole - 1);
+    return *label && (strcasecmp(host, whole) == 0 || strcasecmp(host, label) == 0);
+}
+
 static bool has_address(const struct facts *facts, const struct address *address)
 {
     for (size_t i = 0; i < facts->n_addresses; i++) {
@@ -36,11 +46,11 @@ static bool has_address(const struct facts *facts, const struct address *address
     return false;
 }
 
-/* Nodes have no use for such an address, as it takes a zone (fe80::1%eth0) to connect to
- * it. The resolver may have some for a host's own name (nss-myhostname). */
-static bool is_link_local(const struct address *address)
+/* Nodes have no use for an IPv6 link-local address, as it takes a zone (fe80::1%eth0) to connect
+ * to it. The resolver may have some for a host's own name (nss-myhostname). */
+static bool needs_zone(const struct address *address)
 {
-    return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+    return !address_is_ipv4(address) && address_is_link_local(address);
 }
 
 /* Takes the addresses of one family, of which there may be more than enough. */
@@ -50,7 +60,7 @@ static void take_addresses(struct facts *facts, const struct addrinfo *list, int
     for (const struct addrinfo *at = list; at; at = at->ai_next) {
         struct endpoint endpoint;
         if (at->ai_family == family && facts->n_addresses < most &&
-            sockaddr_read(at->ai_addr, &endpoint) == 0 && !is_link_local(&endpoint.address) &&
+            sockaddr_read(at->ai_addr, &endpoint) == 0 && !needs_zone(&endpoint.address) &&
             !has_address(facts, &endpoint.address)) {
             facts->addresses[facts->n_addresses++] = endpoint.address;
         }
@@ -86,6 +96,7 @@ void facts_gather_host(struct facts *facts)
     int64_t before_ms = clock_now_ms();
     resolve(facts);
     facts->deadline_ms += clock_now_ms() - before_ms;
+    facts->is_own_name = !facts->target.has_host || is_own_name(facts->target.host);
     facts->is_here = !facts->target.has_host;
     for (size_t i = 0; i < facts->n_addresses; i++) {
         facts->is_here |= facts_has_address(facts, &facts->addresses[i]);
@@ -96,18 +107,6 @@ static bool is_port_reply(const uint8_t *reply, size_t len)
 {
     struct protocol_node node;
     return protocol_decode_node(reply, len, &node) != -EINVAL;
-}
-
-/* Asks if there is time. */
-static void ask(struct probe *probe, const struct endpoint *to, const uint8_t *request, size_t len,
-                stream_is_enough *is_enough, int64_t until_ms)
-{
-    int left_ms = facts_time_left(until_ms);
-    if (left_ms > 0) {
-        probe_ask(probe, to, request, len, is_enough, left_ms);
-    } else {
-        *probe = (struct probe){.to = *to, .status = -ETIME};
-    }
 }
 
 static enum facts_answer read_answer(struct facts_lookup *lookup)
@@ -128,11 +127,15 @@ static void look_up(struct facts *facts, const struct address *address, bool ext
     struct request request;
     struct facts_lookup *lookup = &facts->lookups[facts->n_lookups++];
     const struct endpoint to = {*address, facts->port};
-    int64_t until_ms = facts->deadline_ms - (FACTS_TIME_MS - FACTS_LOOKUP_TIME_MS);
+    int left_ms = facts_time_left(facts->deadline_ms - (FACTS_TIME_MS - FACTS_LOOKUP_TIME_MS));
 
     lookup->extra = extra;
     request_init(&request, PROTOCOL_PORT2_REQ, name, strlen(name));
-    ask(&lookup->probe, &to, request.frame, request.len, is_port_reply, until_ms);
+    if (left_ms > 0) {
+        probe_ask(&lookup->probe, &to, request.frame, request.len, is_port_reply, left_ms);
+    } else {
+        lookup->probe = (struct probe){.to = to, .status = -ETIME};
+    }
     lookup->answer = read_answer(lookup);
 }
 
@@ -166,6 +169,19 @@ static void gather_names(struct facts *facts)
     }
 }
 
+/* A packet filter that rejects looks like a missing route, until another port answers. */
+static void gather_ssh(struct facts *facts)
+{
+    const struct probe *first = &facts->lookups[0].probe;
+    int left_ms = facts_time_left(facts->deadline_ms);
+    if (facts->n_lookups > 0 && probe_is_unreachable(first) && left_ms > 0) {
+        const struct endpoint ssh = {first->to.address, FACTS_SSH_PORT};
+        struct probe probe;
+        probe_connect(&probe, &ssh, left_ms);
+        facts->ssh_answers = probe.connected || probe.status == -ECONNREFUSED;
+    }
+}
+
 void facts_gather_lookups(struct facts *facts)
 {
     for (size_t i = 0; i < facts->n_addresses; i++) {
@@ -177,35 +193,54 @@ void facts_gather_lookups(struct facts *facts)
         look_up(facts, &loopback, true);
     }
     gather_names(facts);
+    gather_ssh(facts);
 }
 
 static bool is_hello_answer(const uint8_t *reply, size_t len)
 {
-    char status[DISTRIBUTION_STATUS_SIZE];
-    return distribution_decode_answer(reply, len, status) != DISTRIBUTION_MORE;
+    struct distribution_answer answer;
+    distribution_decode_answer(reply, len, &answer);
+    return answer.is_whole;
+}
+
+void facts_knock_at(struct probe *probe, const struct endpoint *to, uint16_t highest,
+                    int timeout_ms)
+{
+    uint8_t hello[DISTRIBUTION_HELLO_MAX];
+    size_t len = distribution_encode_hello(hello, highest, CHECKER);
+    probe_ask(probe, to, hello, len, is_hello_answer, timeout_ms);
 }
 
 static void knock(struct facts *facts, const struct facts_lookup *at)
 {
-    uint8_t hello[DISTRIBUTION_HELLO_MAX];
-    size_t len = distribution_encode_hello(hello, at->node.highest, CHECKER);
     struct facts_knock *knock = &facts->knocks[facts->n_knocks++];
     const struct endpoint to = {at->probe.to.address, at->node.port};
-    ask(&knock->probe, &to, hello, len, is_hello_answer, facts->deadline_ms);
-    knock->answer = distribution_decode_answer(knock->probe.reply, knock->probe.len, knock->status);
+    int left_ms = facts_time_left(facts->deadline_ms);
+    if (left_ms > 0) {
+        facts_knock_at(&knock->probe, &to, at->node.highest, left_ms);
+    } else {
+        knock->probe = (struct probe){.to = to, .status = -ETIME};
+    }
+    distribution_decode_answer(knock->probe.reply, knock->probe.len, &knock->answer);
 }
 
-/* The socket that is to be the node's shows what a connection would, if it can be seen. A
- * normal node takes a connection which ends early in its stride; C nodes wait for one in
- * the program's own thread, and many end when it fails. */
-static bool is_withheld(const struct facts *facts, const struct protocol_node *node)
+static bool is_listened_on(const struct facts *facts, uint16_t port)
 {
     for (size_t i = 0; i < facts->n_sockets; i++) {
-        if (facts->is_here && facts->sockets[i].at.port == node->port) {
-            return node->type != PROTOCOL_TYPE_NORMAL;
+        if (facts->sockets[i].at.port == port) {
+            return true;
         }
     }
     return false;
+}
+
+/* A normal node takes a connection which ends early in its stride. C nodes wait for one in the
+ * program's own thread, and many end when it fails. So only where this host shows that no socket
+ * listens in such a node's place is it knocked at: then nothing is there to be harmed. */
+static bool is_withheld(const struct facts *facts, const struct protocol_node *node)
+{
+    bool is_gone = facts->is_here && facts->sockets_status == 0 && !facts->is_listened_on;
+    return node->type != PROTOCOL_TYPE_NORMAL && !is_gone;
 }
 
 /* A node is sought where its epmd is: at each address of its host that knows it. */
@@ -215,6 +250,7 @@ void facts_gather_knocks(struct facts *facts)
     if (!known) {
         return;
     }
+    facts->is_listened_on = facts->is_here && is_listened_on(facts, known->node.port);
     facts->knock_withheld = is_withheld(facts, &known->node);
     for (size_t i = 0; i < facts->n_lookups && !facts->knock_withheld; i++) {
         const struct facts_lookup *lookup = &facts->lookups[i];

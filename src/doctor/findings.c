@@ -8,16 +8,27 @@
 
 #include "core/name.h"
 
+#define SIZE_FIRST 16
+
 void findings_begin(struct findings *findings, const char *step)
 {
-    assert(findings->n < FINDINGS_MAX);
+    if (findings->n == findings->size) {
+        size_t size = findings->size ? 2 * findings->size : SIZE_FIRST;
+        struct finding *list = realloc(findings->list, size * sizeof *list);
+        if (!list) {
+            findings->has_lost = true;
+            return;
+        }
+        findings->list = list;
+        findings->size = size;
+    }
     findings->list[findings->n++] = (struct finding){.step = step};
 }
 
 static struct finding *last_of(struct findings *findings)
 {
-    assert(findings->n > 0);
-    return &findings->list[findings->n - 1];
+    assert(findings->n > 0 || findings->has_lost);
+    return findings->has_lost ? &findings->lost : &findings->list[findings->n - 1];
 }
 
 static void append(char **text, const char *format, va_list arguments)
@@ -47,6 +58,21 @@ void findings_cure(struct findings *findings, const char *format, ...)
     va_start(arguments, format);
     append(&last_of(findings)->cure, format, arguments);
     va_end(arguments);
+}
+
+void findings_leave(struct findings *findings, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    append(&findings->unchecked, format, arguments);
+    va_end(arguments);
+}
+
+void findings_cure_quoted(struct findings *findings, const void *text, size_t len)
+{
+    char printable[NAME_TEXT_SIZE];
+    name_format(text, len, printable, sizeof printable);
+    findings_cure(findings, "\"%s\"", printable);
 }
 
 void findings_say_quoted(struct findings *findings, const void *text, size_t len)
@@ -85,5 +111,9 @@ void findings_deinit(struct findings *findings)
         free(findings->list[i].found);
         free(findings->list[i].cure);
     }
+    free(findings->list);
+    free(findings->lost.found);
+    free(findings->lost.cure);
+    free(findings->unchecked);
     *findings = (struct findings){0};
 }

@@ -15,11 +15,9 @@
 
 #include "core/address.h"
 
-#define FINDINGS_MAX 16
-
 enum findings_status {
     FINDINGS_OK,
-    FINDINGS_WARNING, /* works, but not for everybody or not for ever */
+    FINDINGS_WARNING, /* works, but not for all peers or not for ever */
     FINDINGS_FAILED,
     FINDINGS_SKIPPED, /* could not be looked at, or need not be */
 };
@@ -34,11 +32,14 @@ struct finding {
 
 struct findings {
     const char *target; /* what was asked for; printable */
-    size_t n;
-    struct finding list[FINDINGS_MAX];
+    char *unchecked;    /* what no step has looked at though all is well, or NULL */
+    size_t n, size;
+    struct finding *list;
+    struct finding lost; /* takes the words of a step for which there was no memory */
+    bool has_lost;
 };
 
-/* Begins a step. Its name has to stay. */
+/* Begins a step. Its name has to stay. Without memory the step is lost (`has_lost`). */
 void findings_begin(struct findings *findings, const char *step);
 
 /* Adds words on what was found, or on how to cure it. Without memory they are lost. */
@@ -49,10 +50,15 @@ void findings_cure(struct findings *findings, const char *format, ...)
 
 /* Adds a text that came from elsewhere, in quotes and printable; an address. */
 void findings_say_quoted(struct findings *findings, const void *text, size_t len);
+void findings_cure_quoted(struct findings *findings, const void *text, size_t len);
 void findings_say_address(struct findings *findings, const struct address *address);
 
 /* Judges the step. The cause, which may be NULL, has to stay. */
 void findings_judge(struct findings *findings, enum findings_status status, const char *cause);
+
+/* Adds words on what was not looked at. */
+void findings_leave(struct findings *findings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Returns the first step that has failed, or NULL. */
 const struct finding *findings_failure(const struct findings *findings);

@@ -85,6 +85,8 @@ void findings_print(const struct findings *findings, FILE *out, bool colour, uns
         fprintf(out, "%zu of %zu steps failed; the cause: %s\n", count(findings, FINDINGS_FAILED),
                 findings->n, failure->cause);
     } else {
-        fprintf(out, "all is well%s\n", n_warnings ? ", but see the warnings" : "");
+        fprintf(out, "all is well%s%s%s\n", n_warnings ? ", but see the warnings" : "",
+                findings->unchecked ? "; not checked: " : "",
+                findings->unchecked ? findings->unchecked : "");
     }
 }

@@ -7,13 +7,11 @@
 #include "core/networks.h"
 #include "doctor/judge.h"
 
-/* Networks that the internet does not lead to (RFC 1918, 6598, 3927, 4193, 4291), and
- * those for documents and benchmarks. */
-#define PRIVATE                                                                             \
-    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 169.254.0.0/16 127.0.0.0/8 "     \
-    "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 198.18.0.0/15 ::1/128 fc00::/7 fe80::/10 " \
-    "2001:db8::/32"
-#define LINK_LOCAL "fe80::/10"
+/* Networks that the internet does not lead to: private ones, those of carriers (RFC 6598), of this
+ * host, and those for documents and benchmarks. */
+#define NOT_PUBLIC                                                                   \
+    "private 100.64.0.0/10 127.0.0.0/8 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 " \
+    "198.18.0.0/15 ::1/128 2001:db8::/32"
 
 #define LISTENERS_MAX 128 /* on the one port */
 
@@ -81,25 +79,26 @@ static void say_network(const struct facts_interface *interface, struct findings
 static bool say_networks(const struct facts *facts, const struct facts_socket *sockets, size_t n,
                          struct findings *findings)
 {
-    bool public = false;
+    bool is_public = false;
     size_t n_said = 0;
     for (size_t i = 0; i < facts->n_interfaces; i++) {
         const struct facts_interface *interface = &facts->interfaces[i];
-        if (address_is_loopback(&interface->address) || is_in(LINK_LOCAL, &interface->address) ||
+        if (address_is_loopback(&interface->address) ||
+            address_is_link_local(&interface->address) ||
             !is_covered(sockets, n, &interface->address)) {
             continue;
         }
         findings_say(findings, "%s", n_said++ ? ", " : "; exposed to ");
         say_network(interface, findings);
-        public |= !is_in(PRIVATE, &interface->address);
+        is_public |= !is_in(NOT_PUBLIC, &interface->address);
     }
     if (n_said == 0) {
         findings_say(findings, "; this host has no other network that leads there");
     }
-    return public;
+    return is_public;
 }
 
-/* Returns whether anybody at all may ask something. */
+/* Returns whether every peer may ask something. */
 static bool say_lists(const struct facts_epmd *here, struct findings *findings)
 {
     const struct inventory_daemon *daemon = &here->daemon;
@@ -123,6 +122,52 @@ static bool say_addresses(const struct facts_socket *sockets, size_t n, struct f
     return only_loopback;
 }
 
+static void cure_exposed(const struct facts *facts, struct findings *findings)
+{
+    findings_cure(findings,
+                  "OTP's Secure Coding Guidelines, DEP-001, advise against an epmd that the "
+                  "internet reaches: %s -allow_lookup with the cluster's own networks (or the "
+                  "word private) and -allow_names local",
+                  facts->here.ours ? "start it with"
+                                   : "shut the port by a packet filter, or run this epmd with");
+    if (facts->here.ours && has_all(facts->here.daemon.allow_register)) {
+        findings_cure(findings, "; and name the networks that need -allow_register");
+    }
+}
+
+/* FreeBind= of a unit lets a socket have an address that is not there, or not yet. */
+static bool is_foreign(const struct facts *facts, const struct facts_socket *socket)
+{
+    const struct address *address = &socket->at.address;
+    return facts->interfaces_status == 0 && facts->n_interfaces > 0 &&
+           !address_is_wildcard(address) && !facts_has_address(facts, address);
+}
+
+static void judge_foreign(const struct facts *facts, const struct facts_socket *sockets, size_t n,
+                          struct findings *findings)
+{
+    size_t n_foreign = 0, n_useful = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool foreign = is_foreign(facts, &sockets[i]);
+        if (foreign) {
+            findings_say(findings, "%s", n_foreign++ ? ", " : "; no address of this host: ");
+            findings_say_address(findings, &sockets[i].at.address);
+        }
+        n_useful += !foreign && !address_is_loopback(&sockets[i].at.address);
+    }
+    if (n_foreign == 0) {
+        return;
+    }
+    findings_cure(findings, "give this host that address, or take it out of -address, of "
+                            "ERL_EPMD_ADDRESS, or of ListenStream= in epmd.socket (whose FreeBind= "
+                            "lets such an address pass)");
+    if (n_useful == 0) {
+        judge_fault(facts, findings, "foreign_address");
+    } else {
+        findings_judge(findings, FINDINGS_WARNING, "foreign_address");
+    }
+}
+
 void judge_exposure(const struct facts *facts, struct findings *findings)
 {
     static struct facts_socket sockets[LISTENERS_MAX];
@@ -140,14 +185,11 @@ void judge_exposure(const struct facts *facts, struct findings *findings)
         findings_say(findings, ": to this host alone");
         return;
     }
-    bool public = say_networks(facts, sockets, n, findings);
-    bool anybody = say_lists(&facts->here, findings);
-    if (public && anybody) {
-        findings_cure(findings, "%s",
-                      facts->here.ours
-                          ? "say who may ask: -allow_lookup, -allow_names, -allow_register"
-                          : "keep strangers out by a packet filter, or run this epmd "
-                            "with -allow_lookup and -allow_names");
+    bool is_public = say_networks(facts, sockets, n, findings);
+    bool is_open = say_lists(&facts->here, findings);
+    if (is_public && is_open) {
+        cure_exposed(facts, findings);
         findings_judge(findings, FINDINGS_WARNING, "exposed");
     }
+    judge_foreign(facts, sockets, n, findings);
 }

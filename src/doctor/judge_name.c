@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "client/names_reply.h"
+#include "client/output.h"
 #include "doctor/judge.h"
 #include "doctor/suggest.h"
 
 #define NAMES_SHOWN 5
+#define DENIAL_SHOWN_MS (10 * 60 * 1000)
 
 /* Suggests what is close, or else shows what there is. */
 static void say_names(const struct facts *facts, struct findings *findings)
@@ -32,6 +34,22 @@ static void say_names(const struct facts *facts, struct findings *findings)
     findings_say(findings, "%s", n > NAMES_SHOWN ? ", ..." : "");
 }
 
+/* Says that the name was refused lately, and why: the node has heard no reason. */
+static bool say_denial(const struct facts *facts, struct findings *findings)
+{
+    struct inventory_denial denial;
+    char at[OUTPUT_TIME_SIZE] = "";
+    if (!facts->is_here || !facts_find_denial(&facts->here, facts->target.name, &denial) ||
+        facts->now_ms - denial.at_ms > DENIAL_SHOWN_MS) {
+        return false;
+    }
+    output_format_time(denial.at_ms, false, "%Y-%m-%d %H:%M:%S", at);
+    findings_say(findings, "; its last registration was refused at %s: %s", at, denial.reason);
+    findings_cure(findings, "start the node again once the reason is gone; erl has reported it as "
+                            "a name in use");
+    return true;
+}
+
 static void judge_unknown(const struct facts *facts, struct findings *findings)
 {
     findings_say_quoted(findings, facts->target.name, strlen(facts->target.name));
@@ -42,6 +60,10 @@ static void judge_unknown(const struct facts *facts, struct findings *findings)
     }
     if (facts->names.bytes) {
         say_names(facts, findings);
+    }
+    if (say_denial(facts, findings)) {
+        findings_judge(findings, FINDINGS_FAILED, "unknown_name");
+        return;
     }
     findings_cure(findings, "start the node with -sname or -name; if it runs, it was started with "
                             "another ERL_EPMD_PORT, or has lost an epmd that was ended: see its "

@@ -5,8 +5,6 @@
 
 #include "doctor/judge.h"
 
-#define BYTES_SHOWN 24 /* of what answers in a node's place */
-
 static void say_endpoint(struct findings *findings, const struct endpoint *endpoint)
 {
     findings_say_address(findings, &endpoint->address);
@@ -37,6 +35,33 @@ static bool say_elsewhere(const struct facts *facts, uint16_t port, struct findi
     return found;
 }
 
+/* The connection that holds the name may be any process's: one that a node has left open to its
+ * children, or a forwarder's. */
+void judge_cure_stale(const struct facts *facts, const char *name, struct findings *findings)
+{
+    struct inventory_node held;
+    char peer[ADDRESS_TEXT_SIZE];
+    findings_cure(findings, "the registration is stale: a process holds its connection, but no "
+                            "longer listens. ");
+    if (!facts_find_registration(&facts->here, name, &held)) {
+        findings_cure(findings,
+                      "\"ss -tnp dport = %u\" shows the connections to epmd and their processes: "
+                      "end the one that holds the name; or, as root, free the name without ending "
+                      "epmd: ss -K dst ADDRESS dport = %u sport = PORT, with the connection's own "
+                      "address and port",
+                      facts->port, facts->port);
+        return;
+    }
+    address_format(&held.peer.address, peer);
+    bool ipv4 = address_is_ipv4(&held.peer.address);
+    findings_cure(findings,
+                  "\"ss -tnp sport = %u\" shows its process, and \"epmd -names -l\" its user: end "
+                  "that process; or, as root, free the name without ending epmd: ss -K src "
+                  "%s%s%s sport = %u dport = %u",
+                  held.peer.port, ipv4 ? "" : "[", peer, ipv4 ? "" : "]", held.peer.port,
+                  facts->port);
+}
+
 static void judge_refusal(const struct facts *facts, uint16_t port, struct findings *findings)
 {
     if (say_elsewhere(facts, port, findings)) {
@@ -55,11 +80,18 @@ static void judge_refusal(const struct facts *facts, uint16_t port, struct findi
         findings_judge(findings, FINDINGS_FAILED, "refused");
         return;
     }
-    findings_cure(findings,
-                  "the registration is stale: whoever made it holds it, but no longer "
-                  "listens. \"epmd -names -l\" shows whose it is, with a stock epmd \"ss -tnp\" "
-                  "does: end that, and start the node anew");
+    judge_cure_stale(facts, facts->target.name, findings);
+    findings_cure(findings, "; then start the node anew");
     findings_judge(findings, FINDINGS_FAILED, "stale");
+}
+
+static void cure_firewall(uint16_t port, const char *does, struct findings *findings)
+{
+    findings_cure(findings,
+                  "a firewall %s what is sent there: let TCP port %u through, or give "
+                  "nodes fixed ports (inet_dist_listen_min and _max) and let these through",
+                  does, port);
+    findings_judge(findings, FINDINGS_FAILED, "firewall");
 }
 
 /* The first address is the one that nodes use. */
@@ -71,11 +103,11 @@ static void judge_unheard(const struct facts *facts, uint16_t port, struct findi
     } else if (status == -ETIME) {
         findings_judge(findings, FINDINGS_SKIPPED, NULL);
     } else if (status == -ETIMEDOUT) {
-        findings_cure(findings,
-                      "a firewall drops what is sent there: let TCP port %u through, or give "
-                      "nodes fixed ports (inet_dist_listen_min and _max) and let these through",
-                      port);
-        findings_judge(findings, FINDINGS_FAILED, "firewall");
+        cure_firewall(port, "drops", findings);
+    } else if (probe_is_unreachable(&facts->knocks[0].probe)) {
+        /* There is a way to that host: its epmd has answered at the same address. */
+        findings_say(findings, ", though port %u of that host answers", facts->port);
+        cure_firewall(port, "rejects", findings);
     } else {
         findings_cure(findings, "see to it that packets find their way there: routes, firewall");
         findings_judge(findings, FINDINGS_FAILED, "unreachable");
@@ -93,8 +125,9 @@ void judge_node(const struct facts *facts, struct findings *findings)
     }
     if (facts->knock_withheld) {
         findings_say(findings,
-                     "something listens on port %u; not connected to, as many C and Java "
-                     "nodes end when a connection does",
+                     "%s port %u; not connected to, as many C and Java nodes end when a "
+                     "connection does",
+                     facts->is_listened_on ? "something listens on" : "registered with",
                      known->node.port);
         findings_judge(findings, FINDINGS_OK, NULL);
         return;
@@ -108,50 +141,5 @@ void judge_node(const struct facts *facts, struct findings *findings)
         findings_judge(findings, FINDINGS_OK, NULL);
     } else {
         judge_unheard(facts, known->node.port, findings);
-    }
-}
-
-static void judge_stranger(const struct probe *probe, struct findings *findings)
-{
-    size_t shown = probe->len < BYTES_SHOWN ? probe->len : BYTES_SHOWN;
-    char text[4 * BYTES_SHOWN + 4];
-    if (probe->len == 0) {
-        findings_say(findings, "%s",
-                     probe->status < 0 ? "no answer to it"
-                                       : "the connection was closed without an "
-                                         "answer to it");
-    } else {
-        name_format(probe->reply, shown, text, sizeof text);
-        findings_say(findings, "the answer to it is not a node's: \"%s\"%s", text,
-                     shown < probe->len ? "..." : "");
-    }
-    findings_cure(findings, "%s",
-                  probe->len == 0
-                      ? "the node hangs, or another program has taken its port: see its log; with "
-                        "-proto_dist inet_tls a node may close on whoever speaks no TLS"
-                      : "another program has the port: the registration is stale. \"epmd -names "
-                        "-l\" on that host shows whose it is: end that");
-    findings_judge(findings, FINDINGS_FAILED,
-                   probe->len == 0 && probe->status < 0 ? "silent_node" : "not_a_node");
-}
-
-void judge_handshake(const struct facts *facts, struct findings *findings)
-{
-    const struct facts_knock *knock = accepted(facts);
-    findings_begin(findings, "handshake");
-    findings_judge(findings, FINDINGS_OK, NULL);
-    if (!knock) {
-        findings_say(findings, "not tried");
-        findings_judge(findings, FINDINGS_SKIPPED, NULL);
-    } else if (knock->answer == DISTRIBUTION_TLS) {
-        findings_say(findings, "it speaks TLS, as with -proto_dist inet_tls: not tried further");
-    } else if (knock->answer != DISTRIBUTION_STATUS) {
-        judge_stranger(&knock->probe, findings);
-    } else if (strcmp(knock->status, "not_allowed") == 0) {
-        findings_say(findings, "a node answers: it allows connections from some nodes only");
-        findings_cure(findings, "let it allow the others, too: net_kernel:allow/1");
-        findings_judge(findings, FINDINGS_WARNING, "node_allows_few");
-    } else {
-        findings_say(findings, "a node answers: \"%s\"", knock->status);
     }
 }

@@ -85,7 +85,7 @@ static void judge_host(const struct facts *facts, struct findings *findings)
     } else if (n_here == facts->n_addresses) {
         findings_say(findings, ": this host");
         findings_judge(findings, FINDINGS_OK, NULL);
-    } else if (n_here == 0 && facts->target.has_host) {
+    } else if (n_here == 0 && !facts->is_own_name) {
         findings_say(findings, ": another host");
         findings_judge(findings, FINDINGS_OK, NULL);
     } else {
@@ -142,11 +142,22 @@ static void judge_no_answer(const struct facts *facts, const struct facts_lookup
     const struct probe *probe = &lookup->probe;
     if (probe->status == -ECONNREFUSED) {
         judge_refused(facts, findings);
+    } else if (probe->status == -ETIME) {
+        findings_cure(findings, "check again when this host is less busy");
+        findings_judge(findings, FINDINGS_FAILED, "no_time");
     } else if (!probe->connected && probe->status == -ETIMEDOUT) {
         findings_cure(findings,
                       "a firewall drops what is sent there, or the host is down: let "
                       "TCP port %u of it, and the ports of its nodes, through",
                       facts->port);
+        findings_judge(findings, FINDINGS_FAILED, "firewall");
+    } else if (!probe->connected && facts->ssh_answers) {
+        findings_say(findings, ", though port %d of that host answers", FACTS_SSH_PORT);
+        findings_cure(
+            findings,
+            "a firewall rejects what is sent there: let TCP port %u of that host, and the "
+            "ports of its nodes, through",
+            facts->port);
         findings_judge(findings, FINDINGS_FAILED, "firewall");
     } else if (!probe->connected) {
         findings_cure(findings, "see to it that packets find their way there: routes, firewall, "
@@ -197,6 +208,10 @@ void judge_there(const struct facts *facts, struct findings *findings)
 {
     judge_host(facts, findings);
     judge_lookup(facts, findings);
+    if (facts->n_nodes > 0) {
+        judge_nodes(facts, findings);
+        return;
+    }
     judge_name(facts, findings);
     judge_node(facts, findings);
     judge_handshake(facts, findings);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One question to a stranger. */
+/* One question to a server that may be anything. */
 #include "doctor/probe.h"
 
 #include <errno.h>
@@ -7,15 +7,28 @@
 
 #include "system/sockaddr.h"
 
+static void probe_open(struct probe *probe, struct stream *stream, const struct endpoint *to,
+                       int timeout_ms)
+{
+    union sockaddr_ip sockaddr;
+    socklen_t len = sockaddr_write(to, &sockaddr);
+    *probe = (struct probe){.to = *to};
+    probe->status = stream_open(stream, &sockaddr.any, len, timeout_ms);
+    probe->connected = probe->status == 0;
+}
+
+void probe_connect(struct probe *probe, const struct endpoint *to, int timeout_ms)
+{
+    struct stream stream;
+    probe_open(probe, &stream, to, timeout_ms);
+    stream_close(&stream);
+}
+
 void probe_ask(struct probe *probe, const struct endpoint *to, const void *bytes, size_t len,
                stream_is_enough *is_enough, int timeout_ms)
 {
     struct stream stream;
-    union sockaddr_ip sockaddr;
-    socklen_t to_len = sockaddr_write(to, &sockaddr);
-    *probe = (struct probe){.to = *to};
-    probe->status = stream_open(&stream, &sockaddr.any, to_len, timeout_ms);
-    probe->connected = probe->status == 0;
+    probe_open(probe, &stream, to, timeout_ms);
     if (probe->connected) {
         probe->status = stream_send(&stream, bytes, len);
     }
@@ -37,4 +50,11 @@ const char *probe_connect_text(const struct probe *probe)
            : probe->status == -ETIMEDOUT    ? "does not answer at all"
            : probe->status == -ETIME        ? "not tried, as the time was up"
                                             : strerror(-probe->status);
+}
+
+bool probe_is_unreachable(const struct probe *probe)
+{
+    int status = probe->status;
+    return !probe->connected && (status == -EHOSTUNREACH || status == -ENETUNREACH ||
+                                 status == -EACCES || status == -EPERM);
 }

@@ -11,9 +11,11 @@
 
 struct listeners_socket {
     struct endpoint at;
-    bool both_families; /* of an IPv6 one: takes IPv4 connections, too */
-    uint32_t uid;       /* of the user who has opened it */
-    uint32_t inode;     /* the number by which /proc names it */
+    bool both_families;   /* of an IPv6 one: takes IPv4 connections, too */
+    uint32_t uid;         /* of the user who has opened it */
+    uint32_t inode;       /* the number by which /proc names it */
+    uint32_t n_waiting;   /* connections that no process has accepted yet */
+    uint32_t max_waiting; /* how many may wait before further ones are dropped */
 };
 
 /* Reads the sockets that listen in this network namespace, at most `size` of them, and

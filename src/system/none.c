@@ -19,6 +19,7 @@
 #include "system/processes.h"
 #include "system/sandbox.h"
 #include "system/socket_owner.h"
+#include "system/units.h"
 
 #ifndef EPMD_HAS_FILTER
 
@@ -164,6 +165,20 @@ int socket_owner_list(uint16_t port, struct socket_owner **out, size_t *n)
 {
     (void)port, (void)out, (void)n;
     return -ENOSYS;
+}
+
+/* ---- units ---- */
+
+int units_read(struct unit *unit)
+{
+    (void)unit;
+    return -ENOSYS;
+}
+
+bool units_has_failed(const struct unit *unit)
+{
+    (void)unit;
+    return false;
 }
 
 #endif

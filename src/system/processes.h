@@ -14,7 +14,8 @@ struct process {
     pid_t pid;
     char name[PROCESSES_NAME_SIZE];    /* as ps(1) shows it, or empty */
     char program[PROCESSES_PATH_SIZE]; /* the file that it executes; empty: not to be told */
-    bool replaced;                     /* that file is another one now, or gone */
+    bool replaced;                     /* another file, or none, is there now */
+    bool missing;                      /* none is */
 };
 
 /* Calls `visit` for each socket that a process has open: once for each descriptor, so

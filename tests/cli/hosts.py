@@ -107,6 +107,15 @@ def two_hosts():
         yield Host(here, folder), Host(there, other, "there")
 
 
+def failed(found, step, cause):
+    """The step that failed first, and for that cause."""
+    first = next(row for row in found["steps"] if row["status"] == "failed")
+    assert (found["exit"], found["ok"], found["cause"]) == (1, False, cause), found
+    assert (first["step"], first["cause"]) == (step, cause), found
+    assert first["cure"], first
+    return first
+
+
 def swallow(namespace, port):
     """Let what is sent to 10.9.9.2 at this port vanish, as a firewall that drops does."""
     nobody = "10.9.9.77"

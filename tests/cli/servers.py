@@ -20,6 +20,7 @@ class Fake:
     def __init__(self, reply, host="127.0.0.1", port=None):
         self.port = port or free_port()
         self.requests = []
+        self.n_accepted = 0
         self._reply = reply
         self._held = []
         self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -34,6 +35,7 @@ class Fake:
             while True:
                 peer = self._listener.accept()[0]
                 self._held.append(peer)
+                self.n_accepted += 1
                 if self._reply is not None:
                     self._answer(peer)
 

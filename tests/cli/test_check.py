@@ -8,7 +8,9 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import termios
@@ -17,7 +19,8 @@ import pytest
 
 import machine
 from cli.hosts import ADDRESS, PORT, host, register, two_hosts
-from harness import OURS, kind_of, run_epmd
+from clients.beam import COOKIE
+from harness import OURS, kind_of, run_epmd, wait_for
 from machine import need
 
 pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
@@ -48,6 +51,11 @@ def warnings_of(binary):
     return ["restart"] if kind_of(binary) == "stock" else []
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as numbers:
+        return [int(number) for number in numbers.read().split()]
+
+
 def keeping(binary):
     return ["-keeper"] if kind_of(binary) == "ours" else []
 
@@ -67,7 +75,7 @@ def test_a_node_that_is_well(patient, binary):
         assert by["lookup"] == f"{ADDRESS} port 4369: answers"
         port = re.search(r'"a" is registered: port (\d+), type 77', by["name"])[1]
         assert by["node"] == f"{ADDRESS} port {port}: accepts"
-        assert by["handshake"] == 'a node answers: "ok"'
+        assert by["handshake"] == 'a node answers: "ok"; it calls itself "a@host.example"'
         if kind_of(binary) == "ours":
             version = run_epmd(binary, "-version").stdout.split()[1]
             assert f"this epmd, version {version}" in by["epmd"] and "with 1 node" in by["epmd"]
@@ -132,10 +140,15 @@ def test_an_epmd_without_a_keeper(patient, ours):
         assert "-keeper" in cure and "FileDescriptorStoreMax=" in cure
 
 
+def replace(program):
+    """As an upgrade does: another file has that name then."""
+    os.rename(shutil.copy(program, f"{program}.new"), program)
+
+
 def test_a_program_that_was_replaced(patient, ours, tmp_path):
     program = shutil.copy(ours, tmp_path / "epmd")
     with patient.epmd(program, "-keeper"):
-        os.remove(program)
+        replace(program)
         found = patient.check()
         well(found, "epmd", skipped=("name", "node", "handshake"))
         assert found["by"]["epmd"]["cause"] == "old_program"
@@ -146,11 +159,44 @@ def test_a_program_that_was_replaced(patient, ours, tmp_path):
 def test_a_program_that_was_replaced_and_has_no_watcher(patient, ours, tmp_path):
     """It would refuse -reload."""
     program = shutil.copy(ours, tmp_path / "epmd")
-    with patient.epmd(program):
-        os.remove(program)
+    with patient.epmd(program) as daemon:
+        replace(program)
         step = patient.check()["by"]["epmd"]
         assert step["cause"] == "old_program"
         assert "-reload" not in step["cure"] and "start it anew" in step["cure"]
+        assert f"kill {daemon.pid}" in step["cure"]
+
+
+def test_a_program_whose_path_has_gone(patient, ours, tmp_path):
+    """As a release's old erts folder, which is deleted: a reload would find nothing."""
+    program = shutil.copy(ours, tmp_path / "epmd")
+    with patient.epmd(program, "-keeper"), register(patient, b"a", kind=72):
+        os.remove(program)
+        found = patient.check()
+        step = found["by"]["epmd"]
+        assert (found["exit"], step["status"], step["cause"]) == (0, "warning", "program_gone")
+        assert f'its program is gone: "{program}"' in step["found"]
+        assert f"program {program}, which is gone" in found["by"]["port"]["found"]
+        assert "epmd -reload" not in step["cure"] and "restart it from a path that stays" in step[
+            "cure"]
+        assert "costs its 1 registration (" in step["cure"]
+
+
+def test_a_keeper_that_was_killed(patient, ours):
+    """To start another epmd with -daemon would change nothing: this one has the port."""
+    with patient.epmd(ours, "-keeper") as daemon, register(patient, b"a", kind=72):
+        worker = next(iter(children(daemon.pid)))
+        try:
+            os.kill(daemon.pid, signal.SIGKILL)
+            wait_for(lambda: patient.check()["by"]["restart"]["cause"], what="the loss of the keeper")
+            step = patient.check()["by"]["restart"]
+            assert (step["status"], step["cause"]) == ("warning", "not_kept")
+            assert "nothing watches over it" in step["found"]
+            cure = step["cure"]
+            assert cure.index(f"end this one (kill {worker})") < cure.index("start it with -daemon")
+            assert "costs its 1 registration (nodes since OTP 24 register again" in cure
+        finally:
+            os.kill(worker, signal.SIGTERM)
 
 
 def test_a_node_of_another_host(ours):
@@ -212,7 +258,9 @@ def test_a_public_address_is_a_warning(patient, binary):
     with patient.epmd(binary):
         exposed = patient.check()["by"]["exposed"]
         assert (exposed["status"], exposed["cause"]) == ("warning", "exposed")
-        assert "8.8.4.0/24 (eth0)" in exposed["found"] and "-allow_lookup" in exposed["cure"]
+        assert "8.8.4.0/24 (eth0)" in exposed["found"]
+        for part in "Secure Coding", "DEP-001", "-allow_lookup", "-allow_names", "private":
+            assert part in exposed["cure"]
 
 
 def test_lists_protect_a_public_address(patient, ours):
@@ -231,7 +279,15 @@ def test_lists_that_have_everybody_protect_nothing(patient, ours, lookup, regist
                       "-allow_register", register):
         exposed = patient.check()["by"]["exposed"]
         assert (exposed["status"], exposed["cause"]) == ("warning", "exposed")
-        assert "-allow_register" in exposed["cure"]
+        assert ("-allow_register" in exposed["cure"]) == (register == "any")
+
+
+def test_private_protects_a_public_address(patient, ours):
+    patient.namespace.ip("addr add 8.8.4.4/24 dev eth0")
+    with patient.epmd(ours, "-allow_lookup", "private", "-allow_names", "private"):
+        exposed = patient.check()["by"]["exposed"]
+        assert exposed["status"] == "ok"
+        assert "lookups private; names private; registrations local" in exposed["found"]
 
 
 @pytest.mark.parametrize("kind", [72, 104, 110])
@@ -239,15 +295,95 @@ def test_a_c_or_java_node_is_left_alone(patient, ours, kind):
     with patient.epmd(ours, "-keeper"), patient.server(b"", ADDRESS, 9100) as node, \
             register(patient, b"c", port=9100, kind=kind):
         well(patient.check("c"), skipped=("handshake",))
-        assert node.requests == []
+        assert "something listens on port 9100; not connected to" in patient.check("c")["by"][
+            "node"]["found"]
+        assert node.requests == [] and node.n_accepted == 0
+
+
+def test_a_c_node_of_another_host_is_left_alone(binary):
+    with two_hosts() as (here, there), there.epmd(binary), \
+            there.server(b"", "10.9.9.2", 9100) as node, \
+            register(there, b"c", port=9100, kind=72):
+        found = here.check("c@there")
+        assert (found["exit"], found["by"]["node"]["status"]) == (0, "ok")
+        assert "registered with port 9100; not connected to" in found["by"]["node"]["found"]
+        assert found["by"]["handshake"]["status"] == "skipped"
+        assert node.n_accepted == 0
+
+
+def test_each_node_of_this_host(patient, binary):
+    """One line each where no name is given, and a failure where one is stale."""
+    need("erl")
+    with patient.epmd(binary, *keeping(binary)), patient.node("-sname", "a@host"), \
+            patient.server(b"", ADDRESS, 9100) as cnode, register(patient, b"c", port=9100, kind=72):
+        found = patient.check()
+        assert (found["exit"], found["cause"]) == (0, None), found
+        nodes = [step["found"] for step in found["steps"] if step["step"] == "node"]
+        assert len(nodes) == 2
+        assert nodes[0].startswith('"c", port 9100: registered, not connected to')
+        assert re.fullmatch(r'"a", port \d+: answers as "a@host"', nodes[1])
+        assert [step["step"] for step in found["steps"]] == STEPS[:7] + ["node"] * 2
+        assert cnode.n_accepted == 0
+        lines = patient.run(os.path.abspath(OURS), "-check").stdout.splitlines()
+        assert lines[-1].endswith("; not checked: cookies")
+        with register(patient, b"gone", port=9101):
+            found = patient.check()
+            assert (found["exit"], found["cause"]) == (1, "stale")
+            first = next(step for step in found["steps"] if step["step"] == "node")
+            assert first["found"] == '"gone", port 9101: refuses'
+
+
+def test_a_node_that_has_the_port_of_another(patient, binary):
+    need("erl")
+    with patient.epmd(binary), patient.node(
+            "-sname", "a@host", "-kernel", "inet_dist_listen_min", "9100", "inet_dist_listen_max",
+            "9100"), register(patient, b"b", port=9100):
+        found = patient.check()
+        assert (found["exit"], found["cause"]) == (1, "other_name")
+        nodes = [step for step in found["steps"] if step["step"] == "node"]
+        assert [step["status"] for step in nodes] == ["failed", "ok"]
+        assert nodes[0]["found"] == '"b", port 9100: answers as "a@host"'
+        step = patient.check("b")["by"]["handshake"]
+        assert step["cause"] == "other_name" and "the registration is stale" in step["cure"]
+
+
+def test_what_was_not_checked_and_how_it_can_be(patient, ours):
+    """The commands of the last line do what they are said to do."""
+    need("erl")
+    need("erl_call")
+    with patient.epmd(ours, "-keeper"), patient.node("-name", "a@host.example") as node:
+        last = patient.run(os.path.abspath(ours), "-check", "a@host.example").stdout.splitlines()[-1]
+        assert last.startswith("epmd: a@host.example: all is well; not checked: the cookie (")
+        command = re.search(r"erl_call .* 'erlang node'", last)[0].replace("COOKIE", COOKIE)
+        result = patient.run(*shlex.split(command))
+        assert result.stdout == "'a@host.example'", (command, result)
+        ping = re.search(r"net_adm:ping\('[^']*'\)", last)[0]
+        assert node.ask(ping) == "pong"
+
+
+@pytest.mark.parametrize("words", [["-check", "-json", "a@host"], ["-json", "a@host", "-check"],
+                                   ["a@host", "-check", "-json"], ["-json", "-check", "a@host"]])
+def test_the_words_come_in_any_order(patient, ours, words):
+    with patient.epmd(ours):
+        found = json.loads(patient.run(os.path.abspath(ours), *words).stdout)
+        assert found["target"] == "a@host" and found["cause"] == "unknown_name"
+
+
+CHALLENGES = {
+    5: b"\0\x11n\0\5\0\0\0\0\0\0\0\0a@host",
+    6: b"\0\x19N" + bytes(16) + b"\0\6a@host",
+}
 
 
 @pytest.mark.parametrize("highest, tag", [(5, b"n"), (6, b"N")])
 def test_what_is_said_to_a_node(patient, ours, highest, tag):
     """The first message of the handshake, by a hidden node, in the way of its version."""
-    with patient.epmd(ours, "-keeper"), patient.server(b"\0\3sok", ADDRESS, 9100) as node, \
+    with patient.epmd(ours, "-keeper"), \
+            patient.server(b"\0\3sok" + CHALLENGES[highest], ADDRESS, 9100) as node, \
             register(patient, b"a", port=9100, highest=highest):
-        well(patient.check("a"))
+        found = patient.check("a@host")
+        well(found)
+        assert 'it calls itself "a@host"' in found["by"]["handshake"]["found"]
         length, said = node.requests[0][:2], node.requests[0][2:]
         assert (int.from_bytes(length, "big"), said[:1]) == (len(said), tag)
         assert said.endswith(b"epmd-check@localhost")
@@ -256,7 +392,7 @@ def test_what_is_said_to_a_node(patient, ours, highest, tag):
 
 
 @pytest.mark.parametrize("reply, status, part", [
-    (b"\0\3sok", "ok", '"ok"'), (b"\0\4snok", "ok", '"nok"'), (b"\0\x06salive", "ok", '"alive"'),
+    (b"\0\3sok", "ok", '"ok", but does not say its name'), (b"\0\4snok", "ok", '"nok"'), (b"\0\x06salive", "ok", '"alive"'),
     (b"\0\x0csnot_allowed", "warning", "allows connections from some nodes only"),
     (b"\x15\3\3\0\2\2\x0a", "ok", "TLS")])
 def test_how_a_node_may_answer(patient, ours, reply, status, part):

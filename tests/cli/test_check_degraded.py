@@ -55,7 +55,7 @@ def test_no_permission(patient, binary, tmp_path_factory):
         assert found["by"]["port"]["found"] == (
             "held by a process with a socket of user root; which process that is cannot be seen "
             "from here")
-        assert "not all processes may be looked into" in found["by"]["others"]["found"]
+        assert "some processes can be looked into by root only" in found["by"]["others"]["found"]
         assert statuses(found, "port", "epmd", "exposed", "others") == ["ok"] * 4
 
 

@@ -14,15 +14,27 @@ static void require_printable(const char status[DISTRIBUTION_STATUS_SIZE])
     }
 }
 
+/* What may become of a judgement when more bytes come. */
+static bool may_follow(enum distribution_kind before, enum distribution_kind now, bool was_whole)
+{
+    return before == now || before == DISTRIBUTION_MORE ||
+           (before == DISTRIBUTION_STATUS && !was_whole &&
+            (now == DISTRIBUTION_NODE || now == DISTRIBUTION_OTHER));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum distribution_answer last = DISTRIBUTION_MORE;
-    for (size_t len = 0; len <= size && len <= 2 * DISTRIBUTION_STATUS_SIZE; len++) {
-        char status[DISTRIBUTION_STATUS_SIZE];
-        enum distribution_answer answer = distribution_decode_answer(data, len, status);
-        REQUIRE(last == DISTRIBUTION_MORE || answer == last);
-        if (answer == DISTRIBUTION_STATUS) {
-            require_printable(status);
+    struct distribution_answer last = {.kind = DISTRIBUTION_MORE};
+    for (size_t len = 0; len <= size && len <= 4 * DISTRIBUTION_STATUS_SIZE; len++) {
+        struct distribution_answer answer;
+        distribution_decode_answer(data, len, &answer);
+        REQUIRE(may_follow(last.kind, answer.kind, last.is_whole));
+        if (answer.kind == DISTRIBUTION_STATUS || answer.kind == DISTRIBUTION_NODE) {
+            require_printable(answer.status);
+        }
+        if (answer.kind == DISTRIBUTION_NODE) {
+            REQUIRE(answer.name_len >= 1 && answer.name_len <= DISTRIBUTION_NODE_MAX);
+            REQUIRE(answer.name >= data && answer.name + answer.name_len <= data + len);
         }
         last = answer;
     }

@@ -224,7 +224,8 @@ INVENTORY = {
 DISTRIBUTION = {
     "ok": b"\0\3sok",
     "not-allowed": b"\0\x0csnot_allowed",
-    "challenge": b"\0\3sok\0\x15N" + bytes(20),
+    "challenge": b"\0\3sok\0\x1aN" + bytes(16) + b"\0\7b@there",
+    "challenge-old": b"\0\3sok\0\x12n" + bytes(10) + b"b@there",
     "longest": b"\0\x40s" + b"x" * 63,
     "too-long": b"\0\x41s" + b"x" * 64,
     "control": b"\0\4s\x1b\0\xff",

@@ -40,7 +40,10 @@ static int list_add(const struct nlmsghdr *message, void *argument)
         return 0;
     }
     struct listeners_socket *socket = &list->sockets[list->n++];
-    *socket = (struct listeners_socket){.uid = told->idiag_uid, .inode = told->idiag_inode};
+    *socket = (struct listeners_socket){.uid = told->idiag_uid,
+                                        .inode = told->idiag_inode,
+                                        .n_waiting = told->idiag_rqueue,
+                                        .max_waiting = told->idiag_wqueue};
     sock_diag_read_end(told, &socket->at);
     socket->both_families = told->idiag_family == AF_INET6 && takes_ipv4(message, told);
     return 0;

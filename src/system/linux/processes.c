@@ -111,6 +111,7 @@ void processes_describe(pid_t pid, struct process *out)
     if (mark && mark[strlen(DELETED)] == '\0') {
         *mark = '\0';
         out->replaced = true;
+        out->missing = access(out->program, F_OK) < 0 && errno == ENOENT;
     }
 }
 
