@@ -74,7 +74,8 @@ static bool holder_is_hidden(const struct facts *facts)
 
 void judge_say_unit(const struct unit *unit, struct findings *findings)
 {
-    findings_say(findings, "; %s has failed (%s", unit->name,
+    findings_say(findings, "; %s %s (%s", unit->name,
+                 unit->n_restarts > 1 ? "fails again and again" : "has failed",
                  *unit->result ? unit->result : unit->sub);
     if (unit->exit_status != 0) {
         findings_say(findings, ", its program ended with status %u", unit->exit_status);

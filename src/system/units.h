@@ -24,7 +24,8 @@ struct unit {
  * negative errno where there is no service manager, or it does not tell within two seconds. */
 int units_read(struct unit *unit);
 
-/* Whether the unit has failed, or is being started again because it has. */
+/* Whether the unit has failed, or has been started again and again because it did: a look may
+ * find it just started, so that it is for the caller to find out whether it works by now. */
 bool units_has_failed(const struct unit *unit);
 
 #endif

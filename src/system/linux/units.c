@@ -23,6 +23,7 @@
 #define RUNS_SYSTEMD "/run/systemd/system" /* as sd_booted(3) has it */
 #define OUTPUT_SIZE 4096
 #define TIMEOUT_MS 2000
+#define RESTARTS_MANY 2
 
 extern char **environ;
 
@@ -146,5 +147,5 @@ int units_read(struct unit *unit)
 bool units_has_failed(const struct unit *unit)
 {
     return strcmp(unit->active, "failed") == 0 || strcmp(unit->sub, "auto-restart") == 0 ||
-           (strcmp(unit->active, "activating") == 0 && unit->n_restarts > 0);
+           unit->n_restarts >= RESTARTS_MANY;
 }
