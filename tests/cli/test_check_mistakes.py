@@ -264,3 +264,20 @@ def test_no_mistake_takes_longer_than_the_time_limit(couple, ours):
     step = failed(found, "lookup", "firewall")
     assert step["found"].count("does not answer at all") == 3
     assert "10.9.9.88 port 4369: not tried, as the time was up" in step["found"]
+
+
+@pytest.mark.parametrize("port, cause", [(b"\0\1\x11\x11", "not_epmd"), (b"\0\0\0\0", "not_epmd"),
+                                         (b"\0\0\xff\xff", "unknown_name")])
+def test_an_epmd_whose_port_is_none(patient, port, cause):
+    """69,905 is no port, though its last two bytes are 4369."""
+    with patient.server(port, "127.0.0.1", PORT):
+        assert patient.check("a@localhost")["by"]["epmd"]["cause"] == (
+            None if cause == "unknown_name" else cause)
+
+
+def test_a_variable_that_is_no_port(patient, ours):
+    """ERL_EPMD_PORT does not count where the option says which port it is."""
+    with patient.epmd(ours, "-keeper"), patient.epmd(ours, port=5000):
+        for value in "70536", "65536", "0x1388", "-5000", "5000 ", "":
+            others = patient.check("-port", "4369", env={"ERL_EPMD_PORT": value})["by"]["others"]
+            assert others["cause"] is None or "ERL_EPMD_PORT is" not in others["found"], value

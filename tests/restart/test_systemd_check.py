@@ -44,7 +44,7 @@ def machine(booted, request):
 
 def check(machine):
     """What the doctor finds there: the steps by name, with the exit code."""
-    result = machine.run("env", NO_LEAKS, "/opt/epmd", "-check", "-json")
+    result = machine.run("env", NO_LEAKS, "/opt/epmd", "-json", "-check", "@localhost")
     found = json.loads(result.stdout)
     return {step["step"]: step for step in found["steps"]}, found["cause"], result.returncode
 

@@ -50,6 +50,16 @@ static void capitals_are_as_good(void **state)
     assert_string_equal(suggest("rabbit", names), "Rabbit RABBIT ");
 }
 
+/* One and a third of the characters may differ, and not one more. */
+static void how_far_a_name_may_be(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"abcdxxx", "abcxxxx", NULL};
+    assert_string_equal(suggest("abcdefg", names), "abcdxxx ");
+    static const char *const short_names[] = {"ax", "xx", NULL};
+    assert_string_equal(suggest("ab", short_names), "ax ");
+}
+
 static void no_more_than_three(void **state)
 {
     (void)state;
@@ -83,9 +93,9 @@ static void no_names_at_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_closest_come_first), cmocka_unit_test(capitals_are_as_good),
-        cmocka_unit_test(no_more_than_three),     cmocka_unit_test(long_names_are_not_compared),
-        cmocka_unit_test(no_names_at_all),
+        cmocka_unit_test(the_closest_come_first),      cmocka_unit_test(capitals_are_as_good),
+        cmocka_unit_test(how_far_a_name_may_be),       cmocka_unit_test(no_more_than_three),
+        cmocka_unit_test(long_names_are_not_compared), cmocka_unit_test(no_names_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
