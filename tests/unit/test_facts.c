@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/target.h"
 #include "system/clock.h"
 #include "system/interfaces.h"
 #include "system/listeners.h"
