@@ -24,7 +24,7 @@ int exchange_at(const struct sockaddr *to, socklen_t to_len, const struct reques
     tries.family[tries.n] = to->sa_family;
     tries.timeout_ms[tries.n] = timeout_ms;
     if (tries.status[tries.n] == 0) {
-        *reply = (struct exchange_reply){(uint8_t *)"x", 1};
+        *reply = (struct exchange_reply){.bytes = (uint8_t *)"x", .len = 1};
     }
     return tries.status[tries.n++];
 }
