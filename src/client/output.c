@@ -3,9 +3,13 @@
 #include "client/output.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define YEAR_ZERO 1900 /* of struct tm */
 
@@ -30,4 +34,26 @@ bool output_format_time(int64_t unix_ms, bool utc, const char *format, char text
     bool in_range =
         known && known->tm_year >= 1000 - YEAR_ZERO && known->tm_year <= 9999 - YEAR_ZERO;
     return in_range && strftime(text, OUTPUT_TIME_SIZE, format, known) > 0;
+}
+
+bool output_wants_colours(int fd)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return isatty(fd) == 1 && (!no_colour || !*no_colour) && terminal &&
+           strcmp(terminal, "dumb") != 0;
+}
+
+unsigned output_columns(int fd)
+{
+    const char *wanted = getenv("COLUMNS");
+    unsigned long columns = wanted ? strtoul(wanted, NULL, 10) : 0;
+    struct winsize size;
+    if (isatty(fd) != 1) {
+        return 0;
+    }
+    if (columns > 0 && columns <= USHRT_MAX) {
+        return (unsigned)columns;
+    }
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

@@ -303,6 +303,11 @@ static void survey_end(struct survey *survey)
     resolver_free(survey->resolver);
     survey->resolver = NULL;
     survey->n_failed = survey->n - survey->n_answered;
+    survey->is_whole = true;
+    for (size_t i = 0; i < survey->n; i++) {
+        const struct survey_host *host = &survey->hosts[i];
+        survey->is_whole &= host->status != -ETIME && host->lookups_status != -ETIME;
+    }
     survey->n_at_once =
         survey->flight.max < survey->n_at_once ? survey->flight.max : survey->n_at_once;
 }

@@ -55,6 +55,7 @@ struct survey {
     size_t n;
     struct survey_host *hosts; /* in the order of the list */
     size_t n_answered, n_failed, n_nodes;
+    bool is_whole;        /* there was time for all hosts */
     size_t n_at_once;     /* how many hosts could be asked at once */
     size_t n_descriptors; /* the limit that allows no more; 0: SURVEY_OUT_MAX does */
 

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "client/output.h"
+#include "doctor/check_hosts.h"
 #include "doctor/facts.h"
 #include "doctor/findings.h"
 #include "doctor/judge.h"
@@ -52,20 +52,6 @@ static uint16_t read_variable(void)
     return port <= UINT16_MAX && end && *end == '\0' ? (uint16_t)port : 0;
 }
 
-static unsigned columns_of(int fd)
-{
-    struct winsize size;
-    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
-/* Whether the user's terminal has colours, and the user wants them. */
-static bool wants_colours(void)
-{
-    const char *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    return (!no_colour || !*no_colour) && terminal && strcmp(terminal, "dumb") != 0;
-}
-
 static int report_no_memory(void)
 {
     fputs("epmd: out of memory\n", stderr);
@@ -74,10 +60,9 @@ static int report_no_memory(void)
 
 static int print_findings(const struct findings *findings, bool json)
 {
-    bool terminal = isatty(STDOUT_FILENO) == 1;
     if (!json) {
-        findings_print(findings, stdout, terminal && wants_colours(),
-                       terminal ? columns_of(STDOUT_FILENO) : 0);
+        findings_print(findings, stdout, output_wants_colours(STDOUT_FILENO),
+                       output_columns(STDOUT_FILENO));
     } else if (findings_print_json(findings, stdout) < 0) {
         return report_no_memory();
     }
@@ -111,7 +96,7 @@ static int report(const struct facts *facts, bool json)
     return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int check_run(const struct options *options)
+static int check_one(const struct options *options)
 {
     struct facts *facts = calloc(1, sizeof *facts);
     int status = EXIT_FAILURE;
@@ -135,4 +120,9 @@ int check_run(const struct options *options)
     facts_deinit(facts);
     free(facts);
     return status;
+}
+
+int check_run(const struct options *options)
+{
+    return options->hosts ? check_hosts_run(options) : check_one(options);
 }

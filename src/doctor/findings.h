@@ -31,8 +31,10 @@ struct finding {
 };
 
 struct findings {
-    const char *target; /* what was asked for; printable */
-    char *unchecked;    /* what no step has looked at though all is well, or NULL */
+    const char *target;    /* what was asked for; printable */
+    const char *end;       /* the last line, in the place of what is said of the target; or NULL */
+    unsigned step_columns; /* that a step takes when it is printed; 0: as many as most do */
+    char *unchecked;       /* what no step has looked at though all is well, or NULL */
     size_t n, size;
     struct finding *list;
     struct finding lost; /* takes the words of a step for which there was no memory */
@@ -69,6 +71,17 @@ void findings_print(const struct findings *findings, FILE *out, bool colour, uns
 
 /* Writes them as one JSON object (epmd(1), "CHECKING"). Returns 0 or -ENOMEM. */
 int findings_print_json(const struct findings *findings, FILE *out);
+
+/* What there is beside the findings of many hosts, whose names are the steps. */
+struct findings_totals {
+    size_t n_hosts, n_answered, n_nodes;
+    bool is_whole; /* there was time for all */
+};
+
+/* Writes the findings of many hosts as one JSON object (epmd(1), "MANY HOSTS"). Returns 0 or
+ * -ENOMEM. */
+int findings_print_json_hosts(const struct findings *findings, const struct findings_totals *totals,
+                              FILE *out);
 
 /* Frees the words. */
 void findings_deinit(struct findings *findings);

@@ -4,8 +4,10 @@
 
 #include "doctor/findings.h"
 
-#define INDENT 18 /* of the text: behind the judgement and the step */
-#define NARROWEST (INDENT + 20)
+#define STEP_COLUMNS 9    /* unless the findings say otherwise */
+#define BESIDE_STEP 9     /* columns of the judgement, and of the blanks */
+#define NARROWEST_TEXT 20 /* in fewer columns words are not wrapped */
+#define CURE "cure: "
 
 #define COLOUR_OFF "\033[0m"
 
@@ -29,17 +31,17 @@ static unsigned width_of(const char *text, size_t len)
     return width;
 }
 
-/* Writes words from column INDENT on, and goes to the next line before a word that would
+/* Writes words from column `indent` on, and goes to the next line before a word that would
  * be beyond the last column. */
-static void print_words(const char *text, FILE *out, unsigned columns)
+static void print_words(const char *text, unsigned indent, FILE *out, unsigned columns)
 {
-    unsigned column = INDENT;
+    unsigned column = indent;
     while (*text) {
         size_t len = strcspn(text, " ");
         unsigned width = width_of(text, len);
-        if (columns >= NARROWEST && column > INDENT && column + width >= columns) {
-            fprintf(out, "\n%*s", INDENT, "");
-            column = INDENT;
+        if (columns >= indent + NARROWEST_TEXT && column > indent && column + width >= columns) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
         }
         fwrite(text, 1, len, out);
         column += width + 1;
@@ -52,15 +54,17 @@ static void print_words(const char *text, FILE *out, unsigned columns)
     fputc('\n', out);
 }
 
-static void print_finding(const struct finding *finding, FILE *out, bool colour, unsigned columns)
+static void print_finding(const struct finding *finding, unsigned step_columns, FILE *out,
+                          bool colour, unsigned columns)
 {
-    fprintf(out, "%s%-7s%s %-9s ", colour ? looks[finding->status].colour : "",
-            looks[finding->status].word, colour ? COLOUR_OFF : "", finding->step);
-    print_words(finding->found ? finding->found : "", out, columns);
+    unsigned indent = BESIDE_STEP + step_columns;
+    fprintf(out, "%s%-7s%s %-*s ", colour ? looks[finding->status].colour : "",
+            looks[finding->status].word, colour ? COLOUR_OFF : "", (int)step_columns,
+            finding->step);
+    print_words(finding->found ? finding->found : "", indent, out, columns);
     if (finding->cure) {
-        fprintf(out, "%*s", INDENT - 6, "");
-        fputs("cure: ", out);
-        print_words(finding->cure, out, columns);
+        fprintf(out, "%*s", (int)indent, CURE);
+        print_words(finding->cure, indent, out, columns);
     }
 }
 
@@ -77,8 +81,13 @@ void findings_print(const struct findings *findings, FILE *out, bool colour, uns
 {
     const struct finding *failure = findings_failure(findings);
     size_t n_warnings = count(findings, FINDINGS_WARNING);
+    unsigned step_columns = findings->step_columns ? findings->step_columns : STEP_COLUMNS;
     for (size_t i = 0; i < findings->n; i++) {
-        print_finding(&findings->list[i], out, colour, columns);
+        print_finding(&findings->list[i], step_columns, out, colour, columns);
+    }
+    if (findings->end) {
+        fprintf(out, "epmd: %s\n", findings->end);
+        return;
     }
     fprintf(out, "epmd: %s: ", findings->target);
     if (failure) {

@@ -225,8 +225,9 @@ static int settle_log(struct options *options, char *error)
 /* Whose epmd is asked: one host's, or those of many. */
 static int settle_hosts(const struct options *options, char *error)
 {
-    if (options->hosts && options->host) {
-        return value_fail(error, "-hosts does not go together with -host");
+    if (options->hosts && (options->host || options->check_target)) {
+        return value_fail(error, "-hosts does not go together with %s, which is of one host",
+                          options->host ? "-host" : "the name of a node");
     }
     return 0;
 }
