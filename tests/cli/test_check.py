@@ -383,7 +383,8 @@ def test_lines_fit_a_terminal(patient, columns):
     lines = text.splitlines()
     assert max(map(len, lines[:-1])) <= columns
     assert max(map(len, lines)) > columns / 2
-    whole = patient.run(os.path.abspath(OURS), "-check", "a").stdout
+    assert text == on_terminal(patient, 200, env={"NO_COLOR": "1", "COLUMNS": str(columns)})
+    whole = patient.run(os.path.abspath(OURS), "-check", "a", env={"COLUMNS": "60"}).stdout
     assert text.split() == whole.split()  # the same words
 
 
