@@ -101,7 +101,7 @@ struct listing *inventory_new(const struct registry *registry,
 
 /* Starts to read a reply, which has to outlive the reader, with what is told of the
  * daemon: of listeners and texts as much as there is room for, in texts a `?` in the
- * place of what is not printable ASCII. A watcher that is not known here is nobody.
+ * place of what is not printable ASCII. A watcher that is not known here is taken for none.
  * Returns 0; -EINVAL where this is no such reply, -EPROTONOSUPPORT where it is of another
  * version; `out` is then half set. */
 int inventory_read_daemon(struct inventory_reader *reader, const uint8_t *bytes, size_t len,

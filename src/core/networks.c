@@ -64,7 +64,7 @@ static int parse_network(const char *word, struct network *out, char *error)
     out->prefix_bits = ADDRESS_BITS;
     if (word[len] == '\0') {
         return address_is_wildcard(&out->base)
-                   ? fail(error, word, "is nobody's address; any stands for everybody")
+                   ? fail(error, word, "is no peer's address; any stands for every peer")
                    : 0;
     }
     unsigned skipped = strchr(text, ':') ? 0 : ADDRESS_MAPPED_BITS;
@@ -108,7 +108,7 @@ static int check_list(const struct networks *networks, char *error)
     bool some = networks->any || networks->local || networks->has_private || networks->n > 0;
     if (some == networks->none) {
         snprintf(error, NETWORKS_ERROR_SIZE, "%s",
-                 some ? "\"none\" stands alone" : "the list is empty; \"none\" stands for nobody");
+                 some ? "\"none\" stands alone" : "the list is empty; \"none\" stands for no peer");
         return -EINVAL;
     }
     return 0;
@@ -145,7 +145,7 @@ static void append_network(char text[NETWORKS_TEXT_SIZE], const struct network *
 {
     char word[WORD_SIZE];
     address_format(&network->base, word);
-    /* Alone, a wildcard would be nobody's address. */
+    /* Alone, a wildcard would be no peer's address. */
     if (network->prefix_bits < ADDRESS_BITS || address_is_wildcard(&network->base)) {
         bool ipv4 = address_is_ipv4(&network->base);
         size_t len = strlen(word);

@@ -138,7 +138,8 @@ static void gather_other(struct facts *facts, uint16_t port)
     facts->n_others += other->status == 0;
 }
 
-/* Those where nodes look if nobody tells them otherwise, and whatever is called so. */
+/* Those at the ports where nodes look by default or by the variable, and those of each process
+ * that is called epmd. */
 void facts_gather_others(struct facts *facts)
 {
     gather_other(facts, OPTIONS_PORT_DEFAULT);

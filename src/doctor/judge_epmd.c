@@ -36,7 +36,7 @@ static void say_ours(const struct inventory_daemon *daemon, struct findings *fin
     say_nodes(findings, daemon->n_nodes);
 }
 
-/* What an end of the epmd costs, and who pays. */
+/* Adds what an end of the epmd costs, and which nodes mend that by themselves. */
 static void cure_end(const struct inventory_daemon *daemon, struct findings *findings)
 {
     findings_cure(findings, "end this one (kill %u), ", (unsigned)daemon->pid);

@@ -105,7 +105,7 @@ static bool say_lists(const struct facts_epmd *here, struct findings *findings)
     if (!here->ours) {
         return true;
     }
-    findings_say(findings, "; who may ask from there: lookups %s; names %s; registrations %s",
+    findings_say(findings, "; allowed from there: lookups %s; names %s; registrations %s",
                  daemon->allow_lookup, daemon->allow_names, daemon->allow_register);
     return has_all(daemon->allow_lookup) || has_all(daemon->allow_names) ||
            has_all(daemon->allow_register);

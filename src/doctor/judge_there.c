@@ -120,7 +120,7 @@ static void judge_refused(const struct facts *facts, struct findings *findings)
         findings_cure(findings, "epmd listens on other addresses only, but nodes look each other "
                                 "up through this one: start it without -address and "
                                 "ERL_EPMD_ADDRESS, or add the address, under systemd as a "
-                                "ListenStream= of epmd.socket; who may ask is better said by "
+                                "ListenStream= of epmd.socket; the way to shut peers out is "
                                 "-allow_lookup and -allow_names");
         findings_judge(findings, FINDINGS_FAILED, "loopback_only");
     } else if (facts->is_here) {

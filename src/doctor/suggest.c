@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which registered names somebody may have meant. */
+/* Which registered names a user may have meant. */
 #include "doctor/suggest.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "client/names_reply.h"
 
 #define NAMES_LOOKED_AT 1000
-#define LEN_MAX 64 /* of names that are compared: whoever types longer ones pastes them */
+#define LEN_MAX 64 /* of names that are compared: users paste longer ones rather than type them */
 
 static size_t least(size_t a, size_t b)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which registered names somebody may have meant by one that is not. */
+/* Which registered names a user may have meant by one that is not registered. */
 #ifndef EPMD_DOCTOR_SUGGEST_H
 #define EPMD_DOCTOR_SUGGEST_H
 

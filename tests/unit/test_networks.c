@@ -236,8 +236,8 @@ static void none_stands_alone(void **state)
 static void empty_lists_are_no_lists(void **state)
 {
     (void)state;
-    assert_error("", "the list is empty; \"none\" stands for nobody");
-    assert_error(" , ,", "the list is empty; \"none\" stands for nobody");
+    assert_error("", "the list is empty; \"none\" stands for no peer");
+    assert_error(" , ,", "the list is empty; \"none\" stands for no peer");
 }
 
 static void words_that_are_wrong(void **state)
@@ -285,8 +285,8 @@ static void prefixes_that_are_wrong(void **state)
 static void wildcards_are_no_peers(void **state)
 {
     (void)state;
-    assert_error("0.0.0.0", "\"0.0.0.0\" is nobody's address; any stands for everybody");
-    assert_error("::", "\"::\" is nobody's address; any stands for everybody");
+    assert_error("0.0.0.0", "\"0.0.0.0\" is no peer's address; any stands for every peer");
+    assert_error("::", "\"::\" is no peer's address; any stands for every peer");
 }
 
 static void long_words_are_cut(void **state)

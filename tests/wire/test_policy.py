@@ -246,7 +246,7 @@ WRONG = {
                   'the address alone fd99::1',
     "10.9.9.0/33": '"10.9.9.0/33": the prefix is no number of bits from 0 to 32',
     "none,10.9.9.0/24": '"none" stands alone',
-    "": 'the list is empty; "none" stands for nobody',
+    "": 'the list is empty; "none" stands for no peer',
 }
 
 
