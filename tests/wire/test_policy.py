@@ -238,8 +238,8 @@ def test_who_denied_nothing_tells_nothing(ours):
 
 
 WRONG = {
-    "localhost": '"localhost" is no address, no network and none of any, local, none',
-    "any,Local": '"Local" is no address, no network and none of any, local, none',
+    "localhost": '"localhost" is no address, no network and none of any, local, private, none',
+    "any,Local": '"Local" is no address, no network and none of any, local, private, none',
     "10.9.9.1/24": '"10.9.9.1/24" has bits beyond its prefix: the network is 10.9.9.0/24, '
                    'the address alone 10.9.9.1',
     "fd99::1/64": '"fd99::1/64" has bits beyond its prefix: the network is fd99::/64, '
