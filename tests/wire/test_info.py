@@ -50,6 +50,7 @@ def read_daemon(reader):
     for key in "version", "allow_lookup", "allow_names", "allow_register":
         daemon[key] = reader.bytes().decode("ascii")
     daemon["listeners"] = [reader.endpoint() for _ in range(*reader.take(">H"))]
+    daemon["max_nodes"], = reader.take(">I")
     return daemon
 
 
@@ -61,18 +62,58 @@ def read_node(reader):
             "name": reader.bytes(), "extra": reader.bytes()}
 
 
-def info(server, **where):
-    """The daemon and its nodes, as they are told."""
+def read_denial(reader):
+    at, = reader.take(">q")
+    return {"at": at, "reason": reader.bytes().decode("ascii"), "name": reader.bytes()}
+
+
+READERS = {1: read_daemon, 2: read_node, 3: read_denial}
+
+
+def records(server, **where):
+    """The daemon, its nodes and the registrations that it has refused, as they are told."""
     reader = Reader(exchange(server, INFO, **where))
     assert reader.take(">BB") == (ord("i"), 1)
     found = []
     while reader.data:
         kind, = reader.take(">B")
         body = Reader(reader.bytes())
-        found.append((read_daemon if not found else read_node)(body))
-        assert (kind, body.data) == (1 if len(found) == 1 else 2, b"")
-    assert found[0]["nodes"] == len(found) - 1
-    return found[0], found[1:]
+        found.append((kind, READERS[kind](body)))
+        assert body.data == b""
+    assert [kind for kind, _ in found] == sorted(kind for kind, _ in found)
+    (daemon,), nodes, denials = ([value for kind, value in found if kind == wanted]
+                                 for wanted in (1, 2, 3))
+    assert daemon["nodes"] == len(nodes)
+    return daemon, nodes, denials
+
+
+def info(server, **where):
+    """The daemon and its nodes."""
+    return records(server, **where)[:2]
+
+
+def test_what_was_refused_is_told_with_its_reason(ours):
+    before = time.time() * 1000
+    with Daemon(ours) as server, Node(server, b"a"), Node(server, b"a") as second:
+        assert second.result == 1
+        (denial,) = records(server)[2]
+        assert (denial["name"], denial["reason"]) == (b"a", "the name is taken")
+        assert before - 5 <= denial["at"] <= time.time() * 1000 + 5
+        with Node(server, b"\xff") as third:  # known a moment after the last reply was made
+            assert third.result == 1
+        assert {denial["name"] for denial in records(server)[2]} == {b"a", b"\xff"}
+
+
+def test_how_many_nodes_there_is_room_for_is_told(ours):
+    with Daemon(ours, wrapper=["prlimit", "--nofile=64"]) as server, \
+            contextlib.ExitStack() as stack:
+        most = records(server)[0]["max_nodes"]
+        results = [stack.enter_context(Node(server, b"n%d" % number)).result
+                   for number in range(most + 1)]
+        assert results == [0] * most + [1]
+        daemon, _, (denial,) = records(server)
+        assert daemon["nodes"] == daemon["max_nodes"] == most
+        assert denial["reason"].startswith("no descriptor is left for one more node")
 
 
 def test_each_node_is_told_newest_first(ours):
