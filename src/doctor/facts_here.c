@@ -90,8 +90,8 @@ static void gather_processes(struct facts *facts)
 /* The names that Debian's units and ours have. */
 static void gather_units(struct facts *facts)
 {
-    strcpy(facts->service.name, "epmd.service");
-    strcpy(facts->socket.name, "epmd.socket");
+    snprintf(facts->service.name, sizeof facts->service.name, "epmd.service");
+    snprintf(facts->socket.name, sizeof facts->socket.name, "epmd.socket");
     if (units_read(&facts->service) < 0) {
         facts->service.active[0] = '\0';
     }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -64,7 +65,8 @@ static void read_output(int fd, char output[OUTPUT_SIZE])
 static int run(char *const argv[], char output[OUTPUT_SIZE])
 {
     int ends[2], outcome = 0;
-    pid_t pid;
+    pid_t pid = 0;
+    output[0] = '\0';
     if (pipe2(ends, O_CLOEXEC) < 0) {
         return -errno;
     }
@@ -106,9 +108,9 @@ static unsigned find_number(const char *output, const char *key)
 /* Of the unit's own processes: the manager's lines say that it has failed, but not why. */
 static void read_last_line(struct unit *unit)
 {
-    char output[OUTPUT_SIZE], filter[sizeof "_SYSTEMD_UNIT=" + UNITS_WORD_SIZE];
+    char output[OUTPUT_SIZE] = "", filter[sizeof "_SYSTEMD_UNIT=" + UNITS_WORD_SIZE];
     char *const argv[] = {"journalctl", "-q", "-o", "cat", "-n", "1", filter, NULL};
-    strcpy(stpcpy(filter, "_SYSTEMD_UNIT="), unit->name);
+    snprintf(filter, sizeof filter, "_SYSTEMD_UNIT=%s", unit->name);
     if (run(argv, output) == 0) {
         find_value(output, "", unit->last_line, sizeof unit->last_line);
     }
@@ -116,7 +118,7 @@ static void read_last_line(struct unit *unit)
 
 int units_read(struct unit *unit)
 {
-    char output[OUTPUT_SIZE], load[UNITS_WORD_SIZE];
+    char output[OUTPUT_SIZE] = "", load[UNITS_WORD_SIZE];
     char *const argv[] = {
         "systemctl", "show", "-p", "LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts",
         unit->name,  NULL};
