@@ -118,8 +118,11 @@ static int state_find(struct state *state, uint32_t *version)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
     ssize_t n = memory_file_read(state->fd, 0, header, sizeof header);
-    state->end = memory_file_len(state->fd);
-    return n < 0 ? (int)n : snapshot_decode_header(header, (size_t)n, &state->start, version);
+    int status = n < 0 ? (int)n : snapshot_decode_header(header, (size_t)n, &state->start, version);
+    uint64_t file_len = memory_file_len(state->fd);
+    /* Without a record the file ends before the place of the first one. */
+    state->end = status == 0 && file_len < state->start ? state->start : file_len;
+    return status;
 }
 
 int state_load(struct state *state, struct registry *registry, unsigned n_sheddings,

@@ -32,3 +32,12 @@ def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
 def watcher_started(watcher):
     watcher.listen()
     return watcher.start()
+
+
+def test_who_registers_after_a_restart_without_nodes_survives_the_next_one(kept):
+    """The first record goes where the state begins, though the file does not reach there."""
+    kept.kill_worker()
+    with Node(kept, b"a", extra=EXTRA) as node:
+        kept.kill_worker()
+        assert registered(kept) == [node.name]
+        assert "dropped" not in kept.log()
