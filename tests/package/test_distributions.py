@@ -127,6 +127,7 @@ def test_openrc_starts_reloads_and_ends_it(this, tmp_path):  # noqa: F811
         tree.start()
         tree.dpkg("-i", *debs(*tree.needs(this), *tree.needs("openrc")))
         tree.install(this)
+        os.makedirs(tree.path("/etc/conf.d"), exist_ok=True)
         for kind in "init", "conf":
             shutil.copy(f"{ROOT}/dist/openrc/epmd.{kind}d", tree.path(f"/etc/{kind}.d/epmd"))
         tree.do("sh", "-c", "chmod 755 /etc/init.d/epmd; mkdir -p /run/openrc;"
