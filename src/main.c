@@ -17,6 +17,7 @@
 #include "daemon/server.h"
 #include "doctor/check.h"
 #include "options/options.h"
+#include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/detach.h"
 #include "system/journal.h"
@@ -26,6 +27,7 @@
 #include "system/notify.h"
 #include "system/pid_file.h"
 #include "system/processes.h"
+#include "system/restraint.h"
 
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
 static int end_beside(const struct endpoint *in_use)
@@ -126,8 +128,18 @@ static int start_serving(const struct start *start, struct server *server)
     if (start->role == ROLE_WORKER) {
         keeper_release_worker(); /* which the sandbox forbids */
     }
+    restraint_forget();
     lockdown_enter_worker(&start->lockdown);
     return server_announce(server);
+}
+
+/* A start failed, perhaps for a wrong word in its configuration: the service manager that
+ * starts this program again at once is slowed down. Registrations that it stores stay there
+ * meanwhile. */
+static int end_with_restraint(void)
+{
+    clock_sleep_ms(restraint_wait_ms(restraint_count_failure()));
+    return EXIT_FAILURE;
 }
 
 /* Serves in this process. */
@@ -140,7 +152,7 @@ static int serve(const struct start *start)
         return end_beside(&in_use);
     }
     if (status < 0) {
-        return EXIT_FAILURE;
+        return start->role == ROLE_SINGLE ? end_with_restraint() : EXIT_FAILURE;
     }
     status = start_let_go(start);
     if (status == 0) {
@@ -249,6 +261,7 @@ static void start_descriptors(const struct start *start)
     if (start->role != ROLE_SUCCESSOR) { /* which holds what it held before */
         descriptors_close_from(NOTIFY_LISTEN_FDS_START + notify_listen_fds());
     }
+    restraint_open();
     int status = descriptors_fill_standard();
     if (status < 0) {
         log_line(LOG_WARNING, "cannot open /dev/null: %s", strerror(-status));
@@ -278,7 +291,7 @@ static int run_daemon(const struct options *options, char *const argv[])
     }
     if (lockdown_init(&start.lockdown, options, is_later(&start)) < 0 ||
         (options->detach && !is_later(&start) && start_detach(&start) < 0)) {
-        return EXIT_FAILURE;
+        return is_later(&start) ? EXIT_FAILURE : end_with_restraint();
     }
     start_log(&start);
     tell_what_is_not_kept(&start);
@@ -298,7 +311,7 @@ static int end_mistaken(int status, const char *error)
         fputc('\n', stderr);
     }
     fprintf(stderr, "epmd: %s\n", error);
-    return EXIT_FAILURE;
+    return end_with_restraint();
 }
 
 int main(int argc, char *argv[])

@@ -2,6 +2,7 @@
 /* The clocks of the host. */
 #include "system/clock.h"
 
+#include <errno.h>
 #include <time.h>
 
 static int64_t read_ms(clockid_t clock)
@@ -26,4 +27,12 @@ int64_t clock_cpu_us(void)
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
+}
+
+void clock_sleep_ms(int ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR) {
+        /* a signal that ends nothing */
+    }
 }

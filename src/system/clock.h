@@ -10,10 +10,13 @@
 int64_t clock_now_ms(void);
 
 /* The time of day at which that clock was 0, in milliseconds of Unix time. It moves when
- * somebody sets the time of day, and for as long as the machine sleeps. */
+ * the time of day is set, and for as long as the machine sleeps. */
 int64_t clock_zero_ms(void);
 
 /* Microseconds of processor time that this process has used. */
 int64_t clock_cpu_us(void);
+
+/* Sleeps; a signal that ends the process ends the sleep. */
+void clock_sleep_ms(int ms);
 
 #endif

@@ -17,6 +17,7 @@
 #include "system/memory_file.h"
 #include "system/name_service.h"
 #include "system/processes.h"
+#include "system/restraint.h"
 #include "system/sandbox.h"
 #include "system/socket_owner.h"
 #include "system/units.h"
@@ -142,6 +143,21 @@ void processes_describe(pid_t pid, struct process *out)
 void processes_name_own(const char *argv0)
 {
     (void)argv0;
+}
+
+/* ---- restraint ---- */
+
+void restraint_open(void)
+{
+}
+
+uint64_t restraint_count_failure(void)
+{
+    return 0;
+}
+
+void restraint_forget(void)
+{
 }
 
 /* ---- sandbox ---- */

@@ -57,6 +57,12 @@ bool notify_confirms(void)
     return notify_has_keeper() && environment_number(NOTIFY_CONFIRMS_VARIABLE) == getppid();
 }
 
+bool notify_is_managed(void)
+{
+    return environment_number("SYSTEMD_EXEC_PID") == getpid() ||
+           environment_number("LISTEN_PID") == getpid();
+}
+
 uint64_t notify_watchdog_us(void)
 {
     long long pid = environment_number("WATCHDOG_PID");

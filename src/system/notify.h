@@ -79,6 +79,9 @@ bool notify_lost_keeper(void);
 /* Whether that keeper answers numbered messages. */
 bool notify_confirms(void);
 
+/* Whether a service manager has started this very process, and not one of its parents. */
+bool notify_is_managed(void);
+
 /* Opens a way to the service manager that $NOTIFY_SOCKET names. Returns a descriptor
  * that the caller owns, or a negative errno: -ENOENT where there is none to notify. */
 int notify_open_manager(void);

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether passed descriptors are meant for this process at all."""
+"""Which descriptors, and which keeper, are meant for this process at all."""
 
+import os
 import socket
 
-from harness import free_port
+import pytest
+
+from harness import Daemon, free_port
+from restart.keeping import Kept
 from restart.passing import Watcher, Worker
 from wire.protocol import NAMES, connect, exchange, read_all, send
 
@@ -34,3 +38,48 @@ def test_a_socket_with_the_port_of_metrics_on_another_address_is_not_theirs(ours
             with connect(other, "127.0.0.1") as sock:
                 send(sock, b"GET /metrics HTTP/1.0\r\n\r\n")
                 assert b" 200 OK\r\n" in read_all(sock)
+
+
+def test_a_worker_whose_keeper_has_ended_before_it_served_ends(ours):
+    worker = Worker(ours, [], env={"LISTEN_FDS": "0", "EPMD_KEEPER": str(os.getppid())})
+    worker._spawn()
+    assert worker.wait() == 1
+    assert "listening" not in worker.log()
+
+
+def test_who_merely_inherits_the_variable_is_a_daemon_of_its_own(ours):
+    """A program that a worker has started, say."""
+    with Daemon(ours, env={"EPMD_KEEPER": str(os.getppid()), "LISTEN_PID": "1"}) as daemon:
+        assert exchange(daemon, NAMES) == daemon.port.to_bytes(4, "big")
+
+
+class Leaking:
+    """Starts daemons with a file of its own left open."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.wrapper = ("sh", "-c", 'exec 7<"$0"; exec "$@"', self.path)
+        path.write_text("a secret")
+
+    def is_open_in(self, pid):
+        return self.path in [os.path.realpath(f"/proc/{pid}/fd/{number}")
+                             for number in os.listdir(f"/proc/{pid}/fd")]
+
+
+@pytest.fixture
+def leaking(tmp_path):
+    return Leaking(tmp_path / "secret")
+
+
+@pytest.mark.parametrize("options", [(), ("-no_keeper",)])
+def test_what_the_starter_left_open_is_closed(ours, leaking, options):
+    with Daemon(ours, *options, wrapper=leaking.wrapper) as daemon:
+        assert not leaking.is_open_in(daemon.pid)
+
+
+def test_neither_keeper_nor_workers_have_what_the_starter_left_open(ours, leaking):
+    with Kept(ours, wrapper=leaking.wrapper) as kept:
+        for _ in range(2):
+            for pid in kept.pid, kept.worker():
+                assert not leaking.is_open_in(pid)
+            kept.kill_worker()

@@ -7,13 +7,16 @@ makes it two hundred deaths; without it there are a few.
 """
 
 import contextlib
+import os
 import random
+import signal
 import threading
 import time
 
 import pytest
 
 from harness import wait_for
+from restart.keeping import Kept, gone
 from machine import is_asked
 from wire.protocol import (NOT_FOUND, Node, alive2, connect, exchange, found, port2,
                            read_all, registered, send, state)
@@ -133,6 +136,29 @@ def test_nothing_is_lost_but_what_is_in_flight(kept):
         for thread in threads:
             thread.join()
         check_end(kept, load)
+
+
+@pytest.mark.timeout(900 if N_KILLS > 100 else 60)
+def test_kill_9_of_all_newest_first_leaves_none(ours):
+    """As `kill -9 $(pidof epmd)` does: the keeper may be starting a worker when it dies."""
+    for _ in range(N_KILLS):
+        with Kept(ours) as kept:
+            worker = kept.worker()
+            os.kill(worker, signal.SIGKILL)
+            os.kill(kept.pid, signal.SIGKILL)
+            kept.wait()
+            wait_for(lambda: not processes_with(f"-port\0{kept.port}\0"), what="the end of all")
+
+
+def processes_with(words):
+    """The processes whose command line holds these words."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/cmdline", "rb") as line:
+                if words.encode() in line.read() and not gone(int(pid)):
+                    found.append(int(pid))
+    return found
 
 
 def check_end(kept, load):

@@ -56,7 +56,8 @@ def compiled(directory, body):
     need("cc")
     path = str(directory / "program")
     subprocess.run(["cc", "-x", "c", "-o", path, "-"], check=True, text=True,
-                   input="#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+                   input="#include <signal.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n"
+                         "#include <unistd.h>\n"
                          f"int main(int argc, char *argv[]) {{ (void)argc; (void)argv; {body} }}")
     return path
 

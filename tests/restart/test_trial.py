@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new program on trial: ten seconds of service, then the keeper becomes it, too."""
+
+import contextlib
+import os
+import shutil
+import signal
+
+import pytest
+
+from harness import wait_for
+from restart.keeping import view
+from restart.test_reload import compiled, install, request, runs
+from restart.trial import OnTrial
+from wire.protocol import Node, exchange, found, port2, registered, state
+
+pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler is installed")
+
+RENEWED = "renewed: going on as the program at "
+
+# Says that it serves, as a program of another version does, and then only waits.
+OTHER_VERSION = """
+    for (int fd = 3; fd < 100; fd++) {
+        int type; socklen_t len = sizeof type;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET)
+            send(fd, "READY=1\\n", 8, 0);
+    }
+    for (;;) pause();
+"""
+
+
+@pytest.fixture
+def trial(ours, tmp_path):
+    with OnTrial(ours, tmp_path) as daemon:
+        yield daemon
+
+
+def reload(trial, ours):
+    """Put a new file in the place of the program, and let it serve; the file's number."""
+    worker = trial.worker()
+    install(trial, ours)
+    request(trial, ours)
+    trial.after(worker)
+    number = os.stat(trial.binary).st_ino
+    assert runs(trial.worker()) == number
+    return number
+
+
+def last(trial, ours):
+    """Let the trial succeed."""
+    before = trial.log().count(RENEWED)
+    number = reload(trial, ours)
+    for _ in range(4):
+        trial.forward(11)  # in vain where the keeper has not heard yet that it serves
+        with contextlib.suppress(TimeoutError):
+            wait_for(lambda: trial.log().count(RENEWED) > before, 3, "a renewed keeper")
+            assert runs(trial.pid) == number
+            return number
+    raise AssertionError(trial.log())
+
+
+def test_death_after_nine_seconds_brings_the_old_program_back(trial, ours):
+    with Node(trial, b"a") as node:
+        before = view(trial, b"a")
+        old = runs(trial.worker())
+        reload(trial, ours)
+        trial.forward(9)
+        trial.kill_worker()
+        trial.wait_log("the new .* does not work; going on with the old one")
+        trial.wait_log("starting the worker again in 0 ms")
+        assert runs(trial.worker()) == runs(trial.pid) == old
+        assert view(trial, b"a") == before
+        assert state(node.sock) == "open"
+
+
+def test_what_has_lasted_is_kept_and_the_keeper_becomes_it(trial, ours):
+    with Node(trial, b"a", extra=b"e") as a, Node(trial, b"gone") as gone, \
+            Node(trial, b"b", kind=72) as b:
+        gone.close()
+        wait_for(lambda: registered(trial) == [b"b", b"a"])
+        before = view(trial, b"a", b"b")
+        new = last(trial, ours)
+        trial.kill_worker()
+        assert runs(trial.worker()) == new
+        assert view(trial, b"a", b"b") == before
+        assert "does not work" not in trial.log()
+        assert [state(node.sock) for node in (a, b)] == ["open", "open"]
+        for pid in trial.pid, trial.worker():
+            with open(f"/proc/{pid}/comm", encoding="ascii") as name:
+                assert name.read() == "epmd\n"
+
+
+def test_a_renewed_keeper_is_a_keeper_as_any(trial, ours):
+    """It renews itself again, drops what hangs up, reloads by signal, and ends all."""
+    with Node(trial, b"a") as a, Node(trial, b"b") as b:
+        last(trial, ours)
+        last(trial, ours)
+        held = len(os.listdir(f"/proc/{trial.pid}/fd"))
+        b.close()
+        wait_for(lambda: len(os.listdir(f"/proc/{trial.pid}/fd")) == held - 1,
+                 what="one descriptor less")
+        worker = trial.worker()
+        install(trial, ours)
+        os.kill(trial.pid, signal.SIGHUP)
+        trial.after(worker)
+        assert exchange(trial, port2(b"a")) == found(b"a")
+        os.kill(trial.pid, signal.SIGTERM)
+        assert trial.wait() == 0
+        assert a.sock.recv(1) == b""
+
+
+def test_a_keeper_that_cannot_become_it_goes_on(trial, ours):
+    with Node(trial, b"a") as node:
+        old = runs(trial.pid)
+        reload(trial, ours)
+        os.chmod(trial.binary, 0)
+        trial.forward(11)
+        trial.wait_log("cannot become the new .*: Permission denied; staying the old one")
+        os.chmod(trial.binary, 0o755)
+        trial.kill_worker()
+        assert runs(trial.pid) == old
+        assert exchange(trial, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_program_that_cannot_renew_a_keeper_only_replaces_the_worker(trial, ours, tmp_path):
+    """As the versions before this one, which an upgrade may go back to."""
+    with Node(trial, b"a") as node:
+        old = runs(trial.pid)
+        install(trial, compiled(tmp_path, OTHER_VERSION))
+        request(trial, ours)
+        wait_for(lambda: runs(trial.worker()) == os.stat(trial.binary).st_ino)
+        trial.forward(11)
+        install(trial, ours)
+        os.kill(trial.pid, signal.SIGHUP)
+        trial.end_worker()
+        assert runs(trial.pid) == old
+        trial.wait_log("restored 1 registrations")
+        assert state(node.sock) == "open"
