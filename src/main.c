@@ -122,7 +122,7 @@ static int start_finish(const struct start *start)
 }
 
 /* Locks this process up, and only then says that it serves: a sandbox that does not suit
- * the C library ends a worker before it counts as one. Peers who connect meanwhile wait. */
+ * the C library ends a worker before it counts as one. Peers that connect meanwhile wait. */
 static int start_serving(const struct start *start, struct server *server)
 {
     if (start->role == ROLE_WORKER) {
@@ -168,14 +168,14 @@ static int serve(const struct start *start)
     return status < 0 ? EXIT_FAILURE : status;
 }
 
-/* Says on standard error that nobody takes lines at the target, and where they go instead. */
+/* Says on standard error that the target takes no lines, and where they go instead. */
 static void tell_no_log(enum log_target target, enum log_target instead, int status)
 {
     bool journal = target == LOG_TARGET_JOURNAL;
     log_open(LOG_TARGET_STDERR);
     log_line(LOG_WARNING, "-log %s: cannot send to %s: %s; %s", journal ? "journal" : "syslog",
              journal ? JOURNAL_SOCKET : _PATH_LOG, strerror(-status),
-             !journal                       ? "lines are lost until somebody takes them there"
+             !journal                       ? "lines are lost until they are taken there"
              : instead == LOG_TARGET_SYSLOG ? "logging to syslog instead"
                                             : "logging to standard error instead");
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/filter.h"
 #include "system/log.h"
 #include "system/sandbox.h"
 
@@ -71,4 +72,8 @@ void lockdown_enter_worker(const struct lockdown *lockdown)
 {
     lockdown_enter_keeper(lockdown);
     enter_layer(lockdown, SANDBOX_SECCOMP);
+    if (!lockdown->options->no_sandbox[SANDBOX_SECCOMP] && filter_tell_gap()) {
+        log_line(LOG_INFO, "sandbox: its layer seccomp cannot refuse %s on this architecture",
+                 filter_tell_gap());
+    }
 }

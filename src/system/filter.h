@@ -13,4 +13,7 @@
  * Returns 0 or a negative errno: -EOPNOTSUPP where this program was built without. */
 int filter_enter(void);
 
+/* What of the above this architecture cannot refuse, in words; or NULL where it refuses all. */
+const char *filter_tell_gap(void);
+
 #endif

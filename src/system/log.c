@@ -20,12 +20,12 @@
 #define BYTES_A_ROW 16
 #define BYTES_SHOWN_MAX 4096
 
-/* Returns whether somebody took the line. */
+/* Returns whether the line was taken. */
 typedef bool log_writer(int level, const struct log_fields *fields, const char *text);
 
 struct log_sink {
     log_writer *write;  /* NULL: none */
-    unsigned n_dropped; /* lines that nobody took */
+    unsigned n_dropped; /* lines that were not taken */
 };
 
 static log_writer write_stderr;
@@ -46,7 +46,7 @@ bool log_shows(int level)
     return level <= log_state.level;
 }
 
-/* Returns false where writing would block: somebody has stopped to read a pipe. */
+/* Returns false where writing would block: the reader of a pipe has stopped to read. */
 static bool write_stderr(int level, const struct log_fields *fields, const char *text)
 {
     (void)level, (void)fields;
@@ -103,7 +103,7 @@ int log_open(enum log_target target)
         }
         log_state.system.write = write_journal;
     } else if (target == LOG_TARGET_SYSLOG) {
-        status = log_socket_open(_PATH_LOG); /* whoever is not there yet may come */
+        status = log_socket_open(_PATH_LOG); /* a logger that is not there yet may come */
         log_state.system.write = write_syslog;
     }
     log_state.stderr_too = !(to_journal && is_journals);
@@ -115,7 +115,7 @@ static void sink_write(struct log_sink *sink, int level, const struct log_fields
 {
     if (sink->n_dropped > 0) {
         char lost[64];
-        snprintf(lost, sizeof lost, "%u lines were lost: nobody took them", sink->n_dropped);
+        snprintf(lost, sizeof lost, "%u lines were lost: they were not taken", sink->n_dropped);
         if (sink->write(LOG_WARNING, NULL, lost)) {
             sink->n_dropped = 0;
         }

@@ -7,7 +7,7 @@
  * the text is the message, beside the fields that say what it is about. A level is
  * syslog(3)'s: LOG_ERR, LOG_WARNING, LOG_INFO, or a step of what -d adds.
  *
- * Logging never blocks: a line that nobody takes is dropped, and the next one that is
+ * Logging never blocks: a line that is not taken is dropped, and the next one that is
  * taken tells how many were.
  */
 #ifndef EPMD_SYSTEM_LOG_H
@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <syslog.h>
 
-/* Beyond LOG_INFO; all of them are LOG_DEBUG to whoever takes the lines. */
+/* Beyond LOG_INFO; to syslog and the journal all of them are LOG_DEBUG. */
 enum log_verbosity {
     LOG_VERBOSITY_REQUESTS = LOG_DEBUG, /* -d: requests and replies */
     LOG_VERBOSITY_REGISTRATIONS,        /* -d -d: registrations, connections */
@@ -47,9 +47,9 @@ struct log_fields {
 void log_set_level(int level);
 
 /* Lines go there from now on. Errors go to standard error as well, unless the journal
- * would get them twice: whoever started the daemon reads them there until it has detached.
- * Returns 0; or a negative errno where nobody takes them: of LOG_TARGET_JOURNAL, lines then
- * go to standard error; of LOG_TARGET_SYSLOG, to whoever comes. */
+ * would get them twice: the user that started the daemon reads them there until it has detached.
+ * Returns 0; or a negative errno where they are not taken: of LOG_TARGET_JOURNAL, lines then
+ * go to standard error; of LOG_TARGET_SYSLOG, to a logger that starts later. */
 int log_open(enum log_target target);
 
 /* Whether lines of that level are logged at all. */

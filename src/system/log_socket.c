@@ -18,7 +18,7 @@ static int logger_socket(void)
     return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Whether anybody listens; on a socket of its own, as ours is to stay unconnected. */
+/* Whether a logger listens; on a socket of its own, as ours is to stay unconnected. */
 static int logger_probe(void)
 {
     int fd = logger_socket();

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /* Opens what is needed to send to the logger that listens at `path`, before a sandbox
- * forbids it. Returns 0; or a negative errno where nobody takes datagrams there now, and
+ * forbids it. Returns 0; or a negative errno where no datagram is taken there now, and
  * sending may still succeed later. */
 int log_socket_open(const char *path);
 

@@ -24,6 +24,11 @@
 
 #ifndef EPMD_HAS_FILTER
 
+const char *filter_tell_gap(void)
+{
+    return NULL;
+}
+
 int filter_enter(void)
 {
     return -EOPNOTSUPP;

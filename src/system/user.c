@@ -21,7 +21,7 @@ int user_find(const char *name, struct user *out)
     errno = 0;
     const struct passwd *entry = getpwnam(name);
     if (!entry) {
-        /* Whatever else getpwnam(3) may leave in errno for a name that is not there. */
+        /* getpwnam(3) may leave any other number in errno for a name that is not there. */
         bool failed = errno == EIO || errno == EINTR || errno == EMFILE || errno == ENFILE ||
                       errno == ENOMEM || errno == ERANGE;
         return failed ? -errno : -ENOENT;

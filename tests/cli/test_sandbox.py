@@ -121,9 +121,9 @@ def test_a_wrong_word_is_named(ours, words, wrong):
     assert wrong in result.stderr.splitlines()[-1]
 
 
-# What a kernel without any of the layers answers; the first argument is of prctl(2),
-# the second of prlimit(2), which is what setrlimit(3) calls.
-KERNEL_WITHOUT = """
+# An outer sandbox, in the words of the program below: a call, what happens to it (an errno,
+# or kill), and the values of arguments for which it does, as INDEX=VALUE.
+OUTER = """
 import ctypes, os, sys
 class Comparison(ctypes.Structure):
     _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int),
@@ -131,28 +131,61 @@ class Comparison(ctypes.Structure):
 seccomp = ctypes.CDLL("libseccomp.so.2")
 seccomp.seccomp_init.restype = ctypes.c_void_p
 context = ctypes.c_void_p(seccomp.seccomp_init(0x7fff0000))
-def refuse(name, errno, *equals):
-    call = seccomp.seccomp_syscall_resolve_name(name)
-    array = (Comparison * 1)(*(Comparison(arg, 4, value, 0) for arg, value in equals))
-    assert seccomp.seccomp_rule_add_array(context, 0x50000 | errno, call, len(equals), array) == 0
-refuse(b"seccomp", 38)
-for option in 4, 22, 38:
-    refuse(b"prctl", 22, (0, option))
-refuse(b"prlimit64", 1, (1, 4))
-refuse(b"setrlimit", 1, (0, 4))
+for rule in sys.argv[1].split(";"):
+    name, action, *equals = rule.split()
+    call = seccomp.seccomp_syscall_resolve_name(name.encode())
+    compared = [map(int, pair.split("=")) for pair in equals]
+    array = (Comparison * 1)(*(Comparison(arg, 4, value, 0) for arg, value in compared))
+    does = 0x80000000 if action == "kill" else 0x50000 | int(action)
+    assert seccomp.seccomp_rule_add_array(context, does, call, len(equals), array) == 0
 assert seccomp.seccomp_load(context) == 0
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
 """
+
+# A kernel without any of the layers: of prctl(2) the first argument, of prlimit(2), which is
+# what setrlimit(3) calls, the second.
+KERNEL_WITHOUT = ("seccomp 38;prctl 22 0=4;prctl 22 0=22;prctl 22 0=38;"
+                  "prlimit64 1 1=4;setrlimit 1 0=4")
+
+# Calls that epmd can do without, one at a time.
+DISPENSABLE = ["socketpair", "signalfd4", "epoll_create1", "memfd_create", "prctl", "seccomp",
+               "prlimit64", "close_range", "clone", "execveat", "sched_getaffinity"]
+
+
+def outer(rules):
+    """A wrapper that puts a command into an outer sandbox."""
+    wrapper = (sys.executable, "-c", OUTER, rules)
+    if run_epmd(*wrapper, "/bin/true").returncode != 0:
+        machine.cannot("no system call filter can be made here (Debian: libseccomp2)")
+    return wrapper
 
 
 def test_a_kernel_without_the_layers_costs_a_line_each(filtered):
-    wrapper = (sys.executable, "-c", KERNEL_WITHOUT)
-    if run_epmd(*wrapper, "/bin/true").returncode != 0:
-        machine.cannot("no system call filter can be made here (Debian: libseccomp2)")
-    with Daemon(filtered, wrapper=wrapper) as daemon:
+    with Daemon(filtered, wrapper=outer(KERNEL_WITHOUT)) as daemon:
         for layer in set(LAYERS) - set(visible(filtered)):
             daemon.wait_log(rf"sandbox: its layer {layer} is not available: \S")
         assert exchange(daemon, NAMES) == names_reply(daemon)
+
+
+@pytest.mark.parametrize("options", [(), ("-keeper",)])
+def test_where_seccomp_is_deadly_the_filter_is_there_all_the_same(filtered, options):
+    """As in a unit with SystemCallFilter=@system-service."""
+    with Daemon(filtered, *options, wrapper=outer("seccomp kill")) as daemon, \
+            Node(daemon, b"a"):
+        assert exchange(daemon, port2(b"a")) == found(b"a")
+        worker = keeper_and_worker(daemon.port)[1] if options else daemon.pid
+        with open(f"/proc/{worker}/status") as lines:
+            assert "Seccomp_filters:\t2\n" in lines
+        assert "sandbox" not in daemon.log()
+
+
+@pytest.mark.parametrize("call", DISPENSABLE)
+def test_a_call_that_is_denied_costs_what_needs_it(filtered, call):
+    with Daemon(filtered, "-keeper", wrapper=outer(f"{call} 1")) as daemon, Node(daemon, b"a"):
+        assert exchange(daemon, port2(b"a")) == found(b"a")
+        if call in ("socketpair", "signalfd4", "epoll_create1", "clone"):
+            daemon.wait_log("there can be no keeper here: Operation not permitted; "
+                            "registrations end with this process")
 
 
 # ---- another user ----

@@ -33,7 +33,7 @@ def test_a_full_journal_stops_nobody(ours, journal):
         assert n_taken < MANY
         journal.entries.clear()
         look_up(server, 1)
-        told = journal.wait("lines were lost: nobody took them")
+        told = journal.wait("lines were lost: they were not taken")
         assert told["PRIORITY"] == "4"
         assert int(re.match(r"\d+", told["MESSAGE"])[0]) + n_taken == MANY
         journal.wait("PORT_PLEASE2_REQ")

@@ -143,7 +143,7 @@ def test_no_syslog_is_told_to_who_has_asked_for_it(ours):
     wrapper = (*APART, "sh", "-ec", 'mount -t tmpfs none /dev; mknod -m 666 /dev/null'
                ' c 1 3; exec "$@"', "sh")
     told = ("-log syslog: cannot send to /dev/log: No such file or directory; "
-            "lines are lost until somebody takes them there")
+            "lines are lost until they are taken there")
     with Daemon(ours, "-log", "syslog", wrapper=wrapper) as server:
         line, = server.log().splitlines()
         assert line.endswith(told)

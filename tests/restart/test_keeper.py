@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -173,6 +174,42 @@ def test_a_signal_that_is_there_before_the_worker_serves_ends_both(kept):
     pid = kept.end_worker()
     os.kill(wait_for(lambda: kept.worker() != pid and kept.worker()), signal.SIGTERM)
     assert kept.wait() == 0
+
+
+def test_a_signal_between_two_workers_ends_all(kept):
+    with Node(kept, b"a") as node:
+        for _ in range(6):
+            kept.kill_worker()
+        kept.end_worker()
+        kept.wait_log("starting the worker again in 640 ms")
+        os.kill(kept.pid, signal.SIGTERM)
+        assert kept.wait() == 0
+        assert node.sock.recv(1) == b""
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(kept):
+    """For want of a descriptor, say."""
+    with Node(kept, b"a") as node:
+        kept.kill_worker()  # by then it holds what it was sent
+        before = resource.prlimit(kept.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(kept.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        worker = kept.end_worker()
+        kept.wait_log("cannot start the worker: Too many open files")
+        kept.wait_log("starting the worker again in 2000 ms")
+        resource.prlimit(kept.pid, resource.RLIMIT_NOFILE, before)
+        kept.after(worker)
+        assert exchange(kept, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+@pytest.mark.parametrize("options", [(), ("-keeper",)])
+def test_it_starts_with_no_standard_streams(ours, options):
+    """No connection gets their numbers, to which a library may write."""
+    with Daemon(ours, *options, wrapper=("sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-')) as daemon:
+        with Node(daemon, b"a"):
+            for pid in (daemon.pid, *children_of(daemon.pid)):
+                for number in range(3):
+                    assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
 
 
 def test_kill_request_ends_both_and_all_registrations(ours):

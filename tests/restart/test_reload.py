@@ -203,6 +203,16 @@ def test_a_binary_that_cannot_be_started_is_left(installed, ours, how, what, rea
         assert state(node.sock) == "open"
 
 
+def test_a_signal_to_reload_what_is_gone_is_refused(installed, ours):
+    with Node(installed, b"a") as node:
+        worker = installed.worker()
+        os.unlink(installed.binary)
+        os.kill(installed.pid, signal.SIGHUP)
+        installed.wait_log("not reloading: .*: No such file or directory; put the new program")
+        assert exchange(installed, port2(b"a")) == found(b"a")
+        assert installed.worker() == worker and state(node.sock) == "open"
+
+
 def test_a_binary_that_crashes_is_left(installed, ours, tmp_path):
     with Node(installed, b"a") as node:
         install(installed, compiled(tmp_path, "abort();"))

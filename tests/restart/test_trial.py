@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness import wait_for
-from restart.keeping import view
+from restart.keeping import gone, view
 from restart.test_reload import compiled, install, request, runs
 from restart.trial import OnTrial
 from wire.protocol import Node, exchange, found, port2, registered, state
@@ -26,6 +26,14 @@ OTHER_VERSION = """
             send(fd, "READY=1\\n", 8, 0);
     }
     for (;;) pause();
+"""
+
+
+# Works until a file is there, and then becomes the real program.
+SLOW = """
+    while (access("{go}", F_OK) != 0) {{ for (volatile int i = 0; i < 1000; i++); }}
+    execv("{real}", argv);
+    return 1;
 """
 
 
@@ -137,3 +145,77 @@ def test_a_program_that_cannot_renew_a_keeper_only_replaces_the_worker(trial, ou
         assert runs(trial.pid) == old
         trial.wait_log("restored 1 registrations")
         assert state(node.sock) == "open"
+
+
+def test_a_worker_that_gets_little_of_a_processor_is_given_its_time(trial, ours, tmp_path):
+    """What counts is that it works, not how long that takes."""
+    with Node(trial, b"a") as node:
+        go, real = tmp_path / "go", os.path.abspath(ours)
+        install(trial, compiled(tmp_path, SLOW.format(go=go, real=real)))
+        request(trial, ours)
+        wait_for(lambda: runs(trial.worker()) == os.stat(trial.binary).st_ino)
+        for _ in range(8):
+            used = cpu_ticks(trial.worker())
+            wait_for(lambda: cpu_ticks(trial.worker()) > used, what="a worker that works")
+            trial.forward(2)
+        go.touch()
+        trial.wait_log("restored 1 registrations")
+        assert exchange(trial, port2(b"a")) == found(b"a")
+        assert "hangs" not in trial.log() and state(node.sock) == "open"
+
+
+def cpu_ticks(pid):
+    """The processor time of a process, in hundredths of a second."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
+
+
+def test_a_keeper_that_was_stopped_spares_a_healthy_worker(trial):
+    """Longer than the watchdog: what the worker has said meanwhile is heard first."""
+    with Node(trial, b"a") as node:
+        worker = trial.worker()
+        for _ in range(2):
+            os.kill(trial.pid, signal.SIGSTOP)
+            trial.forward(45)
+            os.kill(trial.pid, signal.SIGCONT)
+            assert exchange(trial, port2(b"a")) == found(b"a")
+            trial.forward(0)
+        os.kill(trial.pid, signal.SIGHUP)  # what is said of it comes after the rest
+        trial.wait_log("reloading")
+        assert "hangs" not in trial.log() and state(node.sock) == "open"
+        assert worker
+
+
+def test_a_hung_worker_is_killed_when_its_time_is_over(trial):
+    with Node(trial, b"a") as node:
+        worker = trial.worker()
+        os.kill(worker, signal.SIGSTOP)
+        trial.forward(30)
+        trial.wait_log("the worker hangs; killing it")
+        trial.after(worker)
+        assert exchange(trial, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_a_worker_that_does_not_end_when_asked_is_killed(trial):
+    worker = trial.worker()
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(trial.pid, signal.SIGTERM)
+    wait_for(lambda: not (status_bits(trial.pid, "SigPnd") | status_bits(trial.pid, "ShdPnd")),
+             what="the signal taken")
+    trial.forward(4)
+    assert trial.wait() == 0
+    assert gone(worker)
+    assert "the worker hangs; killing it" in trial.log()
+
+
+def status_bits(pid, name):
+    """A mask of signals in /proc/PID/status."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        return next(int(line.split()[1], 16) for line in lines if line.startswith(name))
+
+
+def test_the_end_of_a_log_does_not_end_the_keeper(trial):
+    ignored = status_bits(trial.pid, "SigIgn")
+    for number in signal.SIGPIPE, signal.SIGXFSZ:
+        assert ignored >> (number - 1) & 1

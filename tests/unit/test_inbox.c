@@ -163,6 +163,25 @@ static void what_finds_no_number_is_refused_whole(void **state)
     close(next);
 }
 
+/* The worker's duplicate is still open: it would keep the descriptor in the epoll set, which
+ * tells of its end again and again, under a number that may be another's by then. */
+static void what_is_dropped_is_watched_no_longer(void **state)
+{
+    struct pair *pair = *state;
+    struct epoll_event event;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    store(pair, 0, &ends[0], 1);
+    take(pair);
+    close(ends[1]);
+    assert_int_equal(epoll_wait(pair->epoll, &event, 1, 1000), 1);
+    assert_true(hold_has(&pair->hold, event.data.fd));
+    hold_drop(&pair->hold, event.data.fd);
+    assert_int_equal(epoll_wait(pair->epoll, &event, 1, 0), 0);
+    assert_int_equal(n_held(pair), 0);
+    close(ends[0]);
+}
+
 /* A worker that asks and does not read: the keeper never blocks, and takes all it is sent. */
 static void confirmations_are_merged_where_the_worker_does_not_read(void **state)
 {
@@ -288,6 +307,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_watched_is_refused_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_finds_no_number_is_refused_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_dropped_is_watched_no_longer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(confirmations_are_merged_where_the_worker_does_not_read,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_comes_before_what_follows_it, set_up, tear_down),

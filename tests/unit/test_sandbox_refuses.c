@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -16,6 +17,7 @@
 
 #include "child.h"
 #include "locked.h"
+#include "system/filter.h"
 #include "unit.h"
 
 static int open_a_file(void)
@@ -61,8 +63,8 @@ static int connect_out(void)
 
 static int take_a_connection_apart(void)
 {
-    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    return connect(locked_world.accepted, &nobody, sizeof nobody);
+    const struct sockaddr nothing = {.sa_family = AF_UNSPEC};
+    return connect(locked_world.accepted, &nothing, sizeof nothing);
 }
 
 static int connect_by_sending(void)
@@ -179,6 +181,9 @@ static void what_a_worker_does_not_need_is_refused(void **state)
         unit_cannot("no system call filter can be made");
     }
     for (size_t i = 0; i < LENGTH(refused); i++) {
+        if (filter_tell_gap() && strstr(refused[i].name, "MSG_FASTOPEN")) {
+            continue;
+        }
         int outside = locked_try_outside(refused[i].act);
         int inside = locked_try_inside(refused[i].act);
         if (outside != 0 || inside != EPERM) {

@@ -30,7 +30,7 @@
 #define START_IDLE_MS 5000
 #define START_CPU_MS 5000
 
-/* Reaps whatever has ended: as process 1 of a container, orphans too. */
+/* Reaps each child that has ended: as process 1 of a container, orphans too. */
 static int keeper_reap(struct keeper *keeper)
 {
     int status;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The image is opened by O_PATH: whoever may execute a program need not be able to read it. */
+/* By O_PATH: a user that may execute a program need not be able to read it. */
 static int open_image(const char *path)
 {
     int fd = open(path, O_PATH | O_CLOEXEC);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program that workers run: as it was opened, whatever lies at its path by now.
+ * The program that workers run: as it was opened, though another file may lie at its path by now.
  *
  * A newer program is on trial until program_settle(); meanwhile the one before it is kept
  * open, to go back to.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose sockets are connected to a port, as sock_diag(7) tells it to everybody. */
+/* Which users have sockets that are connected to a port: sock_diag(7) tells it to every user. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

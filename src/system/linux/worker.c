@@ -56,14 +56,14 @@ static void export_conventions(pid_t keeper, int n_passed, int watchdog_ms)
 }
 
 /* In the child. The image gets a number beyond all that are given away, and then the first
- * one after them: whatever else is open is not the worker's. */
+ * one after them: what else is open is not the worker's. */
 static _Noreturn void worker_run(const struct hold *hold, int channel,
                                  const struct worker_program *program, int watchdog_ms,
                                  pid_t keeper)
 {
     int end = hold_end(hold) > channel ? hold_end(hold) : channel + 1;
     int image = program->serve ? 0 : fcntl(program->image, F_DUPFD_CLOEXEC, end);
-    log_socket_close(); /* whatever gets its number now is not to be logged to */
+    log_socket_close(); /* its number is given away, and is not to be logged to */
     int n_passed = image < 0 ? -errno : pass_on(hold, channel, end);
     int beyond = NOTIFY_LISTEN_FDS_START + n_passed;
     if (n_passed >= 0) {
