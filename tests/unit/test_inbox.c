@@ -139,6 +139,7 @@ static void what_cannot_be_watched_is_refused_whole(void **state)
     struct notify_answer got = answer(pair);
     assert_int_equal(got.number, 8);
     assert_int_equal(got.error, -EBADF);
+    assert_string_equal(got.reason, "Bad file descriptor");
     assert_int_equal(n_held(pair), 0);
 }
 
@@ -248,7 +249,8 @@ static void it_tells_whether_a_reload_can_be_done(void **state)
     struct notify_answer got = answer(pair);
     assert_int_equal(got.number, 4);
     assert_int_equal(got.error, -ENOENT);
-    assert_string_equal(got.reason, "/gone/with?a line/epmd: No such file or directory");
+    assert_string_equal(got.reason, "/gone/with?a line/epmd: No such file or directory; "
+                                    "put the new program there");
 
     free(pair->program.path);
     pair->program.path = strdup("/dev/null");

@@ -38,7 +38,8 @@ static void close_all(const struct channel_message *message)
 static void describe_program(const struct program *program, int error,
                              char text[NOTIFY_REASON_SIZE])
 {
-    snprintf(text, NOTIFY_REASON_SIZE, "%.200s: %s", program->path, strerror(-error));
+    snprintf(text, NOTIFY_REASON_SIZE, "%.150s: %s; put the new program there", program->path,
+             strerror(-error));
     for (char *at = text; *at; at++) {
         *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
     }
@@ -61,6 +62,7 @@ bool inbox_take(struct channel *channel, struct hold *hold, const struct program
         status = keep_all(hold, &message, number > 0);
         news->n_brought = message.n_fds;
         news->keep_error = status;
+        snprintf(reason, sizeof reason, "%s", strerror(-status));
     } else {
         close_all(&message);
     }
