@@ -143,7 +143,7 @@ def test_a_program_that_cannot_renew_a_keeper_only_replaces_the_worker(trial, ou
         os.kill(trial.pid, signal.SIGHUP)
         trial.end_worker()
         assert runs(trial.pid) == old
-        trial.wait_log("restored 1 registrations")
+        trial.wait_log("restored 1 registration")
         assert state(node.sock) == "open"
 
 
@@ -159,7 +159,7 @@ def test_a_worker_that_gets_little_of_a_processor_is_given_its_time(trial, ours,
             wait_for(lambda: cpu_ticks(trial.worker()) > used, what="a worker that works")
             trial.forward(2)
         go.touch()
-        trial.wait_log("restored 1 registrations")
+        trial.wait_log("restored 1 registration")
         assert exchange(trial, port2(b"a")) == found(b"a")
         assert "hangs" not in trial.log() and state(node.sock) == "open"
 
