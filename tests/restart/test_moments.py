@@ -21,7 +21,7 @@ def test_a_registration_whose_reply_was_never_sent_is_answered(ours):
             os.kill(worker, signal.SIGKILL)
             reply = sock.recv(6)
             assert reply[:2] == b"v\0" and len(reply) == 6
-            kept.wait_log("restored 1 registrations")
+            kept.wait_log("restored 1 registration")
             assert state(sock) == "open"
 
 
