@@ -99,7 +99,7 @@ def main():
         time.sleep(0.05)
     held = [register(b"node%d" % number, 20000 + number) for number in range(NODES)]
     cases = [(1000, 0), (1000, 20)] + ([] if chosen.quick else [(10000, 0), (10000, 100)])
-    print(f"| hosts | of these dead | way | seconds |\n|---|---|---|---|")
+    print("| hosts | of these dead | way | seconds |\n|---|---|---|---|")
     try:
         for count, dead in cases:
             with tempfile.NamedTemporaryFile("w") as file:

@@ -16,11 +16,10 @@ static void on_event(evutil_socket_t fd, short events, void *argument);
 
 /* ---- the end of a call ---- */
 
-static void call_end(struct flight_call *call, int status)
+/* Tells of a call that is in no list any more. */
+static void call_finish(struct flight_call *call, int status)
 {
     struct flight *flight = call->flight;
-    DL_DELETE(flight->out, call);
-    flight->n--;
     if (call->fd >= 0) {
         event_del(&call->event);
         close(call->fd);
@@ -29,6 +28,15 @@ static void call_end(struct flight_call *call, int status)
     flight->bytes_left += call->size - call->len; /* what stays is what has come */
     call->status = status;
     call->kind->done(call);
+}
+
+/* Ends a call that is out. */
+static void call_end(struct flight_call *call, int status)
+{
+    struct flight *flight = call->flight;
+    DL_DELETE(flight->out, call);
+    flight->n--;
+    call_finish(call, status);
 }
 
 /* ---- a call ---- */
@@ -125,17 +133,17 @@ static int call_receive(struct flight_call *call)
 static void start_next(struct flight *flight)
 {
     struct flight_call *call = flight->waiting;
-    DL_DELETE(flight->waiting, call);
-    DL_APPEND(flight->out, call);
-    flight->n++;
     int status = call_connect(call);
-    bool is_full = (status == -EMFILE || status == -ENFILE) && flight->n > 1;
-    if (is_full) {
-        DL_DELETE(flight->out, call);
-        DL_PREPEND(flight->waiting, call);
-        flight->max = --flight->n;
-    } else if (status < 0) {
-        call_end(call, status);
+    if ((status == -EMFILE || status == -ENFILE) && flight->n > 0) {
+        flight->max = flight->n;
+        return;
+    }
+    DL_DELETE(flight->waiting, call);
+    if (status < 0) {
+        call_finish(call, status);
+    } else {
+        DL_APPEND(flight->out, call);
+        flight->n++;
     }
 }
 
@@ -203,9 +211,9 @@ void flight_stop(struct flight *flight, int status)
         struct flight_call *call = flight->waiting;
         if (call) {
             DL_DELETE(flight->waiting, call);
-            DL_APPEND(flight->out, call);
-            flight->n++;
+            call_finish(call, status);
+        } else {
+            call_end(flight->out, status);
         }
-        call_end(call ? call : flight->out, status);
     }
 }

@@ -13,7 +13,7 @@ import pytest
 from cli.many import (EMPTY, NameServer, Together, a, aaaa, addresses, ask, names, rows, srv)
 from cli.hosts import host as one_host
 from cli.servers import Fake, Reset
-from harness import Daemon, clean_env, free_port, run_epmd, wait_for
+from harness import Daemon, clean_env, free_port, run_epmd
 from wire.protocol import Node
 
 
