@@ -7,7 +7,6 @@ that it holds in the end.
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -19,24 +18,27 @@ from harness import Daemon, clean_env, free_port, wait_for
 
 # Becomes the worker, in the same process: LISTEN_PID has to name it.
 LAUNCHER = """
-import os, signal, sys
+import fcntl, os, signal, sys
 for ignored_by_python in signal.SIGPIPE, signal.SIGXFSZ:
     signal.signal(ignored_by_python, signal.SIG_DFL)
 numbers = [int(number) for number in sys.argv[1].split(",") if number]
+beyond = 3 + len(numbers)
+for i, number in enumerate(numbers):
+    numbers[i] = fcntl.fcntl(number, fcntl.F_DUPFD, beyond)
+    os.close(number)
 for place, number in enumerate(numbers, 3):
     os.dup2(number, place)
-os.closerange(3 + len(numbers), 1 << 16)
+os.closerange(beyond, 1 << 16)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])
 """
-HIGH = 10000  # above whatever number a descriptor is passed as
 
 
 class Worker(Daemon):
     """A daemon that finds these descriptors passed to it."""
 
     def __init__(self, binary, passed, *options, **how):
-        self.passed = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in passed]
+        self.passed = [os.dup(fd) for fd in passed]
         numbers = ",".join(map(str, self.passed))
         super().__init__(binary, *options, **how,
                          wrapper=(sys.executable, "-ISc", LAUNCHER, numbers))
