@@ -7,6 +7,7 @@ import signal
 import sys
 
 from harness import Daemon
+from machine import need_descriptors
 from restart.keeping import Kept
 from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, frame, port2, read_all,
                            registered, reset, send, state)
@@ -29,6 +30,7 @@ def test_a_kill_whose_reply_cannot_be_sent_ends_the_daemon(ours):
 
 def test_resets_among_registrations_cost_no_registration(ours):
     """The number of a descriptor that hung up is taken by the next one at once."""
+    need_descriptors(1000)
     with Kept(ours) as server, contextlib.ExitStack() as held:
         expected = set()
         for batch in range(8):
@@ -64,6 +66,7 @@ def test_a_reload_under_way_is_not_begun_again(ours):
 
 
 def test_a_keeper_that_dies_during_a_reload_leaves_an_epmd(ours):
+    need_descriptors(7000)
     with Kept(ours) as server, contextlib.ExitStack() as held:
         for number in range(6000):
             held.enter_context(Node(server, b"%04d" % number + WIDE))

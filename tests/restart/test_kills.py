@@ -16,8 +16,8 @@ import time
 import pytest
 
 from harness import wait_for
+from machine import is_asked, need_descriptors
 from restart.keeping import Kept, gone
-from machine import is_asked
 from wire.protocol import (NOT_FOUND, Node, alive2, connect, exchange, found, port2,
                            read_all, registered, send, state)
 
@@ -119,6 +119,7 @@ def ask_patiently(server, request):
 
 @pytest.mark.timeout(1800 if N_KILLS > 100 else 300)
 def test_nothing_is_lost_but_what_is_in_flight(kept):
+    need_descriptors(2000)
     load, pauses = Load(kept), random.Random(SEED)
     threads = [threading.Thread(target=work)
                for work in (load.look_up, load.look_up, load.change)]

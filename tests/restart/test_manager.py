@@ -8,12 +8,14 @@ when the test does. How many messages it takes meanwhile is the system's limit
 
 import os
 import re
+import shlex
 import signal
 import socket
 
 import pytest
 
 from harness import free_port, wait_for
+from machine import need_descriptors
 from restart.keeping import ask, settled
 from restart.passing import Watcher, Worker
 from wire.protocol import (KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, port2, registered,
@@ -26,6 +28,7 @@ MANY = QUEUE + 300
 
 @pytest.fixture
 def manager(ours, tmp_path):
+    need_descriptors(4 * MANY)  # both ends of each connection, and what is passed on
     with Watcher(ours, str(tmp_path / "notify")) as watcher:
         yield watcher
 
@@ -99,6 +102,7 @@ def test_a_slow_manager_slows_nobody(manager):
 
 def test_a_slow_keeper_stops_nobody(ours):
     """Only the registration that finds its queue full waits for it, for a moment."""
+    need_descriptors(6000)
     with Watcher(ours) as keeper:
         keeper.listen()
         server = keeper.start()
@@ -215,8 +219,8 @@ def test_a_watchdog_is_fed(manager):
 def test_a_watchdog_is_fed_twice_in_its_period(ours, tmp_path):
     """How long the process means to wait tells that, on a busy machine as well."""
     trace, traced = tmp_path / "trace", tmp_path / "traced"
-    traced.write_text(f"#!/bin/sh\nexec strace -D -o {trace} -e trace=epoll_wait,epoll_pwait "
-                      f'{os.path.abspath(ours)} -no_sandbox all "$@"\n')
+    traced.write_text(f"#!/bin/sh\nexec strace -D -o {shlex.quote(str(trace))} -e trace=epoll_wait,epoll_pwait "
+                      f'{shlex.quote(os.path.abspath(ours))} -no_sandbox all "$@"\n')
     traced.chmod(0o755)
     with Watcher(str(traced), str(tmp_path / "notify"),
                  env={"ASAN_OPTIONS": "detect_leaks=0"}) as manager:

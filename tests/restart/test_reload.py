@@ -15,7 +15,7 @@ import threading
 import pytest
 
 from harness import Daemon, run_epmd, wait_for
-from machine import need
+from machine import need, need_descriptors
 from restart.keeping import Kept, ask, view
 from wire.protocol import (NAMES, Node, connect, exchange, found, frame, port2, read_all, registered,
                            send, state)
@@ -243,6 +243,7 @@ def slow_reader(server):
 
 def test_a_complete_request_is_answered_before(kept):
     """While its answer is read, others are served; what is half sent is not waited for."""
+    need_descriptors(7000)
     nodes = [Node(kept, b"%04d" % n + WIDE) for n in range(6000)]
     with slow_reader(kept) as slow, ask(kept, port2(b"a")[:3]) as half:
         worker = kept.worker()

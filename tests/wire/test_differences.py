@@ -169,6 +169,7 @@ def runs(server):
 
 @case("idle connections beyond the descriptor limit")
 def _(start):
+    machine.need_descriptors(1000)
     server = start(wrapper=("prlimit", "--nofile=256:256"))
     idle = []
     with contextlib.suppress(OSError):
@@ -179,6 +180,7 @@ def _(start):
 
 @case("registrations with a soft limit of 256 descriptors")
 def _(start):
+    machine.need_descriptors(4096)
     server = start(wrapper=("prlimit", "--nofile=256:4096"))
     nodes = []
     with contextlib.suppress(OSError, IndexError):

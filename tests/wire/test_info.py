@@ -14,7 +14,7 @@ import time
 import pytest
 
 from harness import Daemon, listening, run_epmd, wait_for
-from machine import need
+from machine import need, need_descriptors
 from restart.keeping import Kept
 from wire.protocol import Node, connect, exchange, frame, send, settle, wait_registered
 
@@ -255,6 +255,7 @@ def test_it_is_logged_as_a_request(ours):
 
 def test_readers_share_one_reply(ours):
     """Many peers that ask and do not read cost no memory of their own."""
+    need_descriptors(1000)
     with Daemon(ours) as server, contextlib.ExitStack() as held:
         for number in range(400):
             held.enter_context(Node(server, b"n%d" % number, extra=b"x" * 1000))
