@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -124,6 +126,26 @@ static int make_code_of_data(void)
     return mprotect(aligned, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
+static int change_a_socket(void)
+{
+    int on = 1;
+    return setsockopt(locked_world.accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+/* The number of SO_LINGER is IP_RECVTOS on that level. */
+static int change_ip(void)
+{
+    int on = 1;
+    return setsockopt(locked_world.accepted, IPPROTO_IP, SO_LINGER, &on, sizeof on);
+}
+
+static int receive_scattered(void)
+{
+    char byte;
+    struct iovec room = {.iov_base = &byte, .iov_len = 1};
+    return (int)readv(locked_world.accepted, &room, 1);
+}
+
 static int become_a_user(void)
 {
     return setuid(getuid());
@@ -161,6 +183,9 @@ static const struct locked_call refused[] = {
     {"sendto MSG_FASTOPEN", connect_by_sending},
     {"sendmsg MSG_FASTOPEN", connect_by_sending_a_message},
     {"bind", listen_elsewhere},
+    {"setsockopt SO_KEEPALIVE", change_a_socket},
+    {"setsockopt IPPROTO_IP", change_ip},
+    {"readv", receive_scattered},
     {"ptrace", be_traced},
     {"kill", signal_another},
     {"tgkill", signal_a_thread_of_another},
