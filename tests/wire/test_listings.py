@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listings are dear, lookups are cheap: what is served before what, and what not at all.
+
+Always true here: all that is asked waits before the daemon sees the first of it, because
+it is stopped meanwhile. What it served first is told by the kernel's time stamps on the
+replies, which are compared with each other and with nothing else.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+import machine
+from harness import Daemon, clean_env, free_port, wait_for
+from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, found,
+                           frame, port2, read_all, reset, send, settle)
+
+INFO = frame(b"i")
+LISTINGS = {"NAMES": NAMES, "DUMP": DUMP, "INFO": INFO}
+ASKERS = 40
+SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
+TIMESPEC = struct.Struct("=qq")
+
+pytestmark = pytest.mark.needs("Linux")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stamps():
+    """The kernel stamps what it receives only a while after the first socket asks for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, \
+            socket.create_connection(listener.getsockname()) as sender, \
+            listener.accept()[0] as receiver:
+        receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+        def stamped():
+            sender.send(b"x")
+            return receiver.recvmsg(1, 256)[1]
+        wait_for(stamped, what="a time stamp")
+        yield
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """What is sent meanwhile waits, all of it, for the daemon."""
+    def stands():
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "Tt"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(stands, what="SIGSTOP's effect")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask(server, request):
+    sock = connect(server.port)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    send(sock, request)
+    return sock
+
+
+def served(sock):
+    """When the first bytes of the reply were sent, in ns, and the bytes."""
+    data, control, _, _ = sock.recvmsg(65536, 256)
+    assert data, "no reply"
+    seconds, nanoseconds = next(TIMESPEC.unpack(value) for _, kind, value in control
+                                if kind == SO_TIMESTAMPNS)
+    return seconds * 10**9 + nanoseconds, data
+
+
+def half_closed(server, request):
+    sock = ask(server, request)
+    sock.shutdown(socket.SHUT_WR)
+    return sock
+
+
+@pytest.fixture
+def some_nodes(ours):
+    with Daemon(ours) as server, contextlib.ExitStack() as held:
+        for number in range(20):
+            held.enter_context(Node(server, b"held%d" % number))
+        yield server
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_lookups_and_registrations_go_before_listings(some_nodes, listing):
+    """All but one listing: the daemon may have begun with it."""
+    server = some_nodes
+    with contextlib.ExitStack() as stack:
+        with stopped(server.pid):
+            lists = [stack.enter_context(ask(server, LISTINGS[listing])) for _ in range(ASKERS)]
+            lookup = stack.enter_context(ask(server, port2(b"held7")))
+            node = stack.enter_context(ask(server, alive2(b"new")))
+        at_lookup, reply = served(lookup)
+        assert reply == found(b"held7")
+        at_node, reply = served(node)
+        assert reply[:2] == b"v\0"
+        at_lists = sorted(served(sock)[0] for sock in lists)
+        assert max(at_lookup, at_node) < at_lists[1]
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_one_making_serves_all_that_wait(some_nodes, listing):
+    """A registration before each: asked one by one, no two replies would be the same."""
+    server = some_nodes
+    with contextlib.ExitStack() as stack:
+        with stopped(server.pid):
+            lists = []
+            for number in range(ASKERS):
+                stack.enter_context(ask(server, alive2(b"change%d" % number)))
+                lists.append(stack.enter_context(ask(server, LISTINGS[listing])))
+        assert len({read_all(sock) for sock in lists}) <= 2
+
+
+def test_an_asker_that_has_sent_its_end_is_answered(binary):
+    """Its other half is open: netcat, and whoever pipes a request, asks like that."""
+    with Daemon(binary) as server, Node(server, b"held"):
+        for request in NAMES, DUMP, port2(b"held"), port2(b"none"):
+            with half_closed(server, request) as sock:
+                assert read_all(sock) == exchange(server, request) != b""
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_an_asker_that_has_sent_its_end_is_answered_last(some_nodes, listing):
+    server = some_nodes
+    with contextlib.ExitStack() as stack:
+        with stopped(server.pid):
+            ended = [stack.enter_context(half_closed(server, LISTINGS[listing]))
+                     for _ in range(10)]
+            open_ = [stack.enter_context(ask(server, LISTINGS[listing])) for _ in range(10)]
+        at_ended = sorted(served(sock)[0] for sock in ended)
+        assert max(served(sock)[0] for sock in open_) < at_ended[1]
+
+
+@pytest.fixture
+def traced(ours, tmp_path):
+    """A daemon whose system calls are written down, and the file."""
+    machine.need("strace")
+    port, trace = free_port(), tmp_path / "trace"
+    process = subprocess.Popen(
+        ["strace", "-o", trace, "-e", "trace=write,writev,sendto,sendmsg",
+         ours, "-port", str(port), "-no_sandbox", "all"],
+        env=clean_env({"ASAN_OPTIONS": "detect_leaks=0"}), stderr=subprocess.DEVNULL)
+    server = SimpleNamespace(port=port)
+    wait_for(lambda: _answers(server), what="its start")
+    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+        server.pid = int(children.read())
+    yield server, trace
+    assert exchange(server, KILL) == b"OK"
+    assert process.wait(10) == 0
+
+
+def _answers(server):
+    with contextlib.suppress(ConnectionRefusedError):
+        return exchange(server, port2(b"none")) == NOT_FOUND
+    return False
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_for_an_asker_that_has_reset_nothing_is_sent(traced, listing):
+    server, trace = traced
+    with contextlib.ExitStack() as held:
+        with stopped(server.pid):
+            for number in range(ASKERS):
+                held.enter_context(ask(server, alive2(b"change%d" % number)))
+                reset(ask(server, LISTINGS[listing]))
+        settle(server)
+    calls = trace.read_text().splitlines()
+    assert [call for call in calls if "EPIPE" in call or "ECONNRESET" in call] == []
