@@ -9,7 +9,8 @@ import pytest
 from harness import Daemon, free_port
 from restart.keeping import Kept
 from restart.passing import Watcher, Worker
-from wire.protocol import NAMES, connect, exchange, read_all, send
+from wire.protocol import (NAMES, Node, connect, exchange, read_all, registered, send, state,
+                           wait_registered)
 
 
 def test_descriptors_for_another_program_are_left_alone(ours):
@@ -83,3 +84,18 @@ def test_neither_keeper_nor_workers_have_what_the_starter_left_open(ours, leakin
             for pid in kept.pid, kept.worker():
                 assert not leaking.is_open_in(pid)
             kept.kill_worker()
+
+
+def test_a_connection_that_is_passed_twice_is_one_registration(ours):
+    """A manager's store may hold two duplicates of it."""
+    with Watcher(ours) as watcher:
+        watcher.listen()
+        server = watcher.start()
+        with Node(server, b"a") as node, Node(server, b"b"):
+            watcher.take_nodes(2)
+            watcher.kill()
+            server = watcher.start([*watcher.descriptors(), *watcher.held["n"]])
+            assert registered(server) == [b"b", b"a"]
+            assert state(node.sock) == "open"
+            node.close()
+            wait_registered(server, b"b")
