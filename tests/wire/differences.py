@@ -97,6 +97,9 @@ WIRE = {
     "departed names beyond the memory's size": Difference(
         "the memory is as large as its manual says",
         stock=1, ours=0),
+    "a lookup that comes after 20 requests for NAMES": Difference(
+        "a lookup costs little and a listing much: nobody who boots is to wait for listings",
+        stock="answered after them", ours="answered before them"),
     "creations of new names": Difference(
         "a clock that is set back, or a restart within a second, gives the same one twice",
         stock="the clock", ours="random"),

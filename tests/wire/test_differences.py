@@ -13,6 +13,7 @@ import pytest
 import machine
 from harness import Daemon, free_port, socket_inodes, wait_for
 from wire.differences import WIRE
+from wire.order import ask, served, stamped, stopped
 from wire.protocol import (DUMP, NAMES, Node, alive2, connect, exchange, found, frame, names_reply, port2, read_all,
                            read_exactly, registered, reset, send, settle, state, stop,
                            wait_registered)
@@ -261,6 +262,21 @@ def _(start):
             pass
         wait_registered(server)
     return exchange(server, DUMP).count(b"old/unused") - 5
+
+
+@case("a lookup that comes after 20 requests for NAMES")
+def _(start):
+    """All wait, because the daemon is stopped meanwhile; the first listing may be under way."""
+    server = start()
+    with Node(server, b"held"), contextlib.ExitStack() as stack, stamped():
+        with stopped(server.pid):
+            lists = [stack.enter_context(ask(server, NAMES)) for _ in range(20)]
+            lookup = stack.enter_context(ask(server, port2(b"held")))
+        at_lookup, reply = served(lookup)
+        assert reply == found(b"held")
+        later = sum(served(sock)[0] > at_lookup for sock in lists)
+    assert later == 0 or later >= len(lists) - 1
+    return "answered before them" if later else "answered after them"
 
 
 @case("creations of new names")

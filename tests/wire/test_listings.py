@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listings are dear, lookups are cheap: what is served before what, and what not at all.
-
-Always true here: all that is asked waits before the daemon sees the first of it, because
-it is stopped meanwhile. What it served first is told by the kernel's time stamps on the
-replies, which are compared with each other and with nothing else.
-"""
+"""Listings are dear, lookups are cheap: what is served before what, and what not at all."""
 
 import contextlib
-import os
-import signal
-import socket
-import struct
 import subprocess
 from types import SimpleNamespace
 
@@ -18,67 +9,21 @@ import pytest
 
 import machine
 from harness import Daemon, clean_env, free_port, wait_for
-from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, found,
-                           frame, port2, read_all, reset, send, settle)
+from wire.order import ask, half_closed, served, stamped, stopped
+from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, frame,
+                           port2, read_all, reset, settle)
 
 INFO = frame(b"i")
 LISTINGS = {"NAMES": NAMES, "DUMP": DUMP, "INFO": INFO}
 ASKERS = 40
-SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
-TIMESPEC = struct.Struct("=qq")
 
 pytestmark = pytest.mark.needs("Linux")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def stamps():
-    """The kernel stamps what it receives only a while after the first socket asks for it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, \
-            socket.create_connection(listener.getsockname()) as sender, \
-            listener.accept()[0] as receiver:
-        receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-
-        def stamped():
-            sender.send(b"x")
-            return receiver.recvmsg(1, 256)[1]
-        wait_for(stamped, what="a time stamp")
+    with stamped():
         yield
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    """What is sent meanwhile waits, all of it, for the daemon."""
-    def stands():
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] in "Tt"
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        wait_for(stands, what="SIGSTOP's effect")
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def ask(server, request):
-    sock = connect(server.port)
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    send(sock, request)
-    return sock
-
-
-def served(sock):
-    """When the first bytes of the reply were sent, in ns, and the bytes."""
-    data, control, _, _ = sock.recvmsg(65536, 256)
-    assert data, "no reply"
-    seconds, nanoseconds = next(TIMESPEC.unpack(value) for _, kind, value in control
-                                if kind == SO_TIMESTAMPNS)
-    return seconds * 10**9 + nanoseconds, data
-
-
-def half_closed(server, request):
-    sock = ask(server, request)
-    sock.shutdown(socket.SHUT_WR)
-    return sock
 
 
 @pytest.fixture
