@@ -110,44 +110,70 @@ static void write_denial(struct wire_writer *writer, const struct denial *denial
     wire_write_bytes(writer, denial->name, denial->name_len);
 }
 
-static size_t records_size(const struct registry *registry, const struct denials *denials)
+static struct sheet *write_group(const struct registry_group *group, const void *argument)
 {
+    const struct inventory_daemon *daemon = argument;
+    const struct registry_node *node = group->first;
+    struct wire_writer writer;
     size_t size = 0;
-    const struct registry_node *node;
-    DL_FOREACH (registry->live, node) {
+    for (size_t i = 0; i < group->n_nodes; i++, node = node->next) {
         size += RECORD_HEADER_SIZE + node_size(node);
     }
-    for (size_t i = 0; i < denials->n; i++) {
-        size += RECORD_HEADER_SIZE + denial_size(&denials->list[i]);
+    struct sheet *sheet = sheet_new(size);
+    if (!sheet) {
+        return NULL;
     }
-    return size;
+    wire_writer_init(&writer, sheet->bytes, size);
+    node = group->first;
+    for (size_t i = 0; i < group->n_nodes; i++, node = node->next) {
+        write_node(&writer, node, daemon->clock_ms);
+    }
+    assert(wire_writer_len(&writer) == size);
+    return sheet;
 }
 
-struct listing *inventory_new(const struct registry *registry,
-                              const struct inventory_daemon *daemon, const struct denials *denials)
+static struct sheet *write_head(const struct inventory_daemon *daemon,
+                                const struct registry *registry)
 {
     uint8_t body[DAEMON_SIZE_MAX];
     size_t body_len = encode_daemon(body, daemon, registry);
-    size_t size = HEADER_SIZE + RECORD_HEADER_SIZE + body_len + records_size(registry, denials);
     struct wire_writer writer;
-    const struct registry_node *node;
-    struct listing *listing = listing_new(size);
-    if (!listing) {
-        return NULL;
+    struct sheet *sheet = sheet_new(HEADER_SIZE + RECORD_HEADER_SIZE + body_len);
+    if (sheet) {
+        wire_writer_init(&writer, sheet->bytes, sheet->len);
+        wire_write_u8(&writer, PROTOCOL_INFO_REQ);
+        wire_write_u8(&writer, INVENTORY_VERSION);
+        write_record_header(&writer, RECORD_DAEMON, body_len);
+        wire_write_bytes(&writer, body, body_len);
     }
-    wire_writer_init(&writer, listing->bytes, size);
-    wire_write_u8(&writer, PROTOCOL_INFO_REQ);
-    wire_write_u8(&writer, INVENTORY_VERSION);
-    write_record_header(&writer, RECORD_DAEMON, body_len);
-    wire_write_bytes(&writer, body, body_len);
-    DL_FOREACH (registry->live, node) {
-        write_node(&writer, node, daemon->clock_ms);
-    }
+    return sheet;
+}
+
+static struct sheet *write_denials(const struct denials *denials, int64_t clock_ms)
+{
+    struct wire_writer writer;
+    size_t size = 0;
     for (size_t i = 0; i < denials->n; i++) {
-        write_denial(&writer, &denials->list[i], daemon->clock_ms);
+        size += RECORD_HEADER_SIZE + denial_size(&denials->list[i]);
     }
-    assert(wire_writer_len(&writer) == size);
-    return listing;
+    struct sheet *sheet = sheet_new(size);
+    if (sheet) {
+        wire_writer_init(&writer, sheet->bytes, size);
+        for (size_t i = 0; i < denials->n; i++) {
+            write_denial(&writer, &denials->list[i], clock_ms);
+        }
+        assert(wire_writer_len(&writer) == size);
+    }
+    return sheet;
+}
+
+struct listing *inventory_new(struct registry *registry, const struct inventory_daemon *daemon,
+                              const struct denials *denials)
+{
+    struct sheet *refused = write_denials(denials, daemon->clock_ms);
+    return refused ? listing_assemble(registry, REGISTRY_INFO, write_group, daemon,
+                                      write_head(daemon, registry), refused)
+                   : NULL;
 }
 
 /* ---- reading ---- */

@@ -94,10 +94,10 @@ struct inventory_reader {
 const char *inventory_watcher_name(enum inventory_watcher watcher);
 
 /* Makes the reply from what is registered now, newest first, from `daemon`, but for n_nodes and
- * max_nodes, and from what was refused. Returns NULL without memory; the caller owns one
- * reference. */
-struct listing *inventory_new(const struct registry *registry,
-                              const struct inventory_daemon *daemon, const struct denials *denials);
+ * max_nodes, and from what was refused. Code that changes clock_ms calls
+ * registry_spoil_text(). Returns NULL without memory; the caller owns one reference. */
+struct listing *inventory_new(struct registry *registry, const struct inventory_daemon *daemon,
+                              const struct denials *denials);
 
 /* Starts to read a reply, which has to outlive the reader, with what is told of the
  * daemon: of listeners and texts as much as there is room for, in texts a `?` in the

@@ -12,43 +12,73 @@
 #define NAME_END " at port "
 #define LINE_MAX_BESIDE_NAME 64 /* any line's words, numbers and NUL */
 
-static size_t nodes_size(const struct registry_node *nodes)
+/* ---- listings ---- */
+
+struct listing *listing_ref(struct listing *listing)
 {
-    size_t size = 0;
-    const struct registry_node *node;
-    DL_FOREACH (nodes, node) {
-        size += node->info.name_len + LINE_MAX_BESIDE_NAME;
-    }
-    return size;
+    listing->n_refs++;
+    return listing;
 }
 
-struct listing *listing_new(size_t len)
+void listing_unref(struct listing *listing)
 {
-    struct listing *listing = malloc(sizeof *listing + len);
-    if (listing) {
-        listing->n_refs = 1;
-        listing->len = len;
+    if (listing && --listing->n_refs == 0) {
+        for (size_t i = 0; i < listing->n_sheets; i++) {
+            sheet_unref(listing->sheets[i]);
+        }
+        free(listing);
+    }
+}
+
+static void listing_append(struct listing *listing, struct sheet *sheet)
+{
+    listing->sheets[listing->n_sheets++] = sheet;
+    listing->len += sheet->len;
+}
+
+/* Returns false without memory. */
+static bool listing_append_groups(struct listing *listing, struct registry *registry,
+                                  enum registry_text text, listing_group_writer *write,
+                                  const void *argument)
+{
+    struct registry_group *group;
+    DL_FOREACH (registry->groups, group) {
+        struct sheet *sheet = group->sheets[text] ? group->sheets[text] : write(group, argument);
+        if (!sheet) {
+            return false;
+        }
+        group->sheets[text] = sheet;
+        listing_append(listing, sheet_ref(sheet));
+    }
+    return true;
+}
+
+struct listing *listing_assemble(struct registry *registry, enum registry_text text,
+                                 listing_group_writer *write, const void *argument,
+                                 struct sheet *head, struct sheet *tail)
+{
+    size_t n = registry->n_groups + 2;
+    struct listing *listing =
+        head ? calloc(1, sizeof *listing + n * sizeof *listing->sheets) : NULL;
+    if (!listing) {
+        sheet_unref(head);
+        sheet_unref(tail);
+        return NULL;
+    }
+    listing->n_refs = 1;
+    listing_append(listing, head);
+    bool is_whole = listing_append_groups(listing, registry, text, write, argument);
+    if (tail) {
+        listing_append(listing, tail);
+    }
+    if (!is_whole) {
+        listing_unref(listing);
+        return NULL;
     }
     return listing;
 }
 
-static struct listing *listing_start(size_t size, uint16_t port, struct wire_writer *writer)
-{
-    struct listing *listing = listing_new(PORT_SIZE + size);
-    if (listing) {
-        wire_writer_init(writer, listing->bytes, PORT_SIZE + size);
-        wire_write_u32(writer, port);
-    }
-    return listing;
-}
-
-/* Gives back what the bound on the size was too generous by. */
-static struct listing *listing_finish(struct listing *listing, const struct wire_writer *writer)
-{
-    listing->len = wire_writer_len(writer);
-    struct listing *shrunk = realloc(listing, sizeof *listing + listing->len);
-    return shrunk ? shrunk : listing;
-}
+/* ---- lines of nodes ---- */
 
 static void write_text(struct wire_writer *writer, const char *text)
 {
@@ -67,66 +97,98 @@ static void write_name(struct wire_writer *writer, const struct registry_node *n
     wire_write_bytes(writer, node->info.name, node->info.name_len);
 }
 
-struct listing *listing_new_names(const struct registry *registry, uint16_t port)
+static void write_names_line(struct wire_writer *writer, const struct registry_node *node)
+{
+    write_text(writer, NAME_START);
+    write_name(writer, node);
+    write_text(writer, NAME_END);
+    write_number(writer, node->info.port);
+    write_text(writer, "\n");
+}
+
+static void write_active_line(struct wire_writer *writer, const struct registry_node *node)
+{
+    write_text(writer, "active name     <");
+    write_name(writer, node);
+    write_text(writer, "> at port ");
+    write_number(writer, node->info.port);
+    write_text(writer, ", fd = ");
+    write_number(writer, node->fd);
+    wire_write_bytes(writer, "\n", sizeof "\n");
+}
+
+static void write_departed_line(struct wire_writer *writer, const struct registry_node *node)
+{
+    write_text(writer, "old/unused name <");
+    write_name(writer, node);
+    write_text(writer, ">, port = ");
+    write_number(writer, node->info.port);
+    write_text(writer, ", fd = ");
+    write_number(writer, node->fd);
+    wire_write_bytes(writer, " \n", sizeof " \n");
+}
+
+/* Writes a line for each of `n` nodes, from `first` on. */
+static struct sheet *write_lines(const struct registry_node *first, size_t n,
+                                 void (*write)(struct wire_writer *, const struct registry_node *))
 {
     struct wire_writer writer;
-    const struct registry_node *node;
-    struct listing *listing = listing_start(nodes_size(registry->live), port, &writer);
-    if (!listing) {
+    const struct registry_node *node = first;
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++, node = node->next) {
+        size += node->info.name_len + LINE_MAX_BESIDE_NAME;
+    }
+    struct sheet *sheet = sheet_new(size);
+    if (!sheet) {
         return NULL;
     }
-    DL_FOREACH (registry->live, node) {
-        write_text(&writer, NAME_START);
-        write_name(&writer, node);
-        write_text(&writer, NAME_END);
-        write_number(&writer, node->info.port);
-        write_text(&writer, "\n");
+    wire_writer_init(&writer, sheet->bytes, size);
+    node = first;
+    for (size_t i = 0; i < n; i++, node = node->next) {
+        write(&writer, node);
     }
-    return listing_finish(listing, &writer);
+    return sheet_shrink(sheet, wire_writer_len(&writer));
 }
 
-struct listing *listing_new_dump(const struct registry *registry, uint16_t port)
+static struct sheet *write_names_group(const struct registry_group *group, const void *argument)
+{
+    (void)argument;
+    return write_lines(group->first, group->n_nodes, write_names_line);
+}
+
+static struct sheet *write_active_group(const struct registry_group *group, const void *argument)
+{
+    (void)argument;
+    return write_lines(group->first, group->n_nodes, write_active_line);
+}
+
+static struct sheet *write_port(uint16_t port)
 {
     struct wire_writer writer;
-    const struct registry_node *node;
-    size_t size = nodes_size(registry->live) + nodes_size(registry->departed);
-    struct listing *listing = listing_start(size, port, &writer);
-    if (!listing) {
-        return NULL;
+    struct sheet *sheet = sheet_new(PORT_SIZE);
+    if (sheet) {
+        wire_writer_init(&writer, sheet->bytes, PORT_SIZE);
+        wire_write_u32(&writer, port);
     }
-    DL_FOREACH (registry->live, node) {
-        write_text(&writer, "active name     <");
-        write_name(&writer, node);
-        write_text(&writer, "> at port ");
-        write_number(&writer, node->info.port);
-        write_text(&writer, ", fd = ");
-        write_number(&writer, node->fd);
-        wire_write_bytes(&writer, "\n", sizeof "\n");
-    }
-    DL_FOREACH (registry->departed, node) {
-        write_text(&writer, "old/unused name <");
-        write_name(&writer, node);
-        write_text(&writer, ">, port = ");
-        write_number(&writer, node->info.port);
-        write_text(&writer, ", fd = ");
-        write_number(&writer, node->fd);
-        wire_write_bytes(&writer, " \n", sizeof " \n");
-    }
-    return listing_finish(listing, &writer);
+    return sheet;
 }
 
-struct listing *listing_ref(struct listing *listing)
+struct listing *listing_new_names(struct registry *registry, uint16_t port)
 {
-    listing->n_refs++;
-    return listing;
+    return listing_assemble(registry, REGISTRY_NAMES, write_names_group, NULL, write_port(port),
+                            NULL);
 }
 
-void listing_unref(struct listing *listing)
+struct listing *listing_new_dump(struct registry *registry, uint16_t port)
 {
-    if (listing && --listing->n_refs == 0) {
-        free(listing);
-    }
+    struct sheet *departed =
+        write_lines(registry->departed, registry->n_departed, write_departed_line);
+    return departed ? listing_assemble(registry, REGISTRY_DUMP, write_active_group, NULL,
+                                       write_port(port), departed)
+                    : NULL;
 }
+
+/* ---- reading ---- */
 
 /* Reads a port, which is all of the text. */
 static bool read_port(const uint8_t *text, size_t len, uint16_t *out)

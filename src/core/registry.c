@@ -23,9 +23,94 @@ void registry_init(struct registry *registry, size_t max_live, size_t max_depart
     memcpy(registry->seed, seed, HASH_SEED_SIZE);
 }
 
+/* ---- groups ---- */
+
+static void group_spoil(struct registry_group *group)
+{
+    for (int text = 0; text < REGISTRY_TEXTS; text++) {
+        sheet_unref(group->sheets[text]);
+        group->sheets[text] = NULL;
+    }
+}
+
+static void group_free(struct registry *registry, struct registry_group *group)
+{
+    group_spoil(group);
+    DL_DELETE(registry->groups, group);
+    registry->n_groups--;
+    free(group);
+}
+
+/* Returns a group with room for the newest node, or NULL without memory. */
+static struct registry_group *newest_group(struct registry *registry)
+{
+    struct registry_group *group = registry->groups;
+    if (group && group->n_nodes < REGISTRY_GROUP_MAX) {
+        return group;
+    }
+    group = calloc(1, sizeof *group);
+    if (group) {
+        DL_PREPEND(registry->groups, group);
+        registry->n_groups++;
+    }
+    return group;
+}
+
+static void group_add(struct registry_group *group, struct registry_node *newest)
+{
+    group_spoil(group);
+    group->first = newest;
+    group->n_nodes++;
+    newest->group = group;
+}
+
+/* Makes one of two small groups that stand next to each other, so that there are never many
+ * more groups than full ones would be. */
+static void group_merge(struct registry *registry, struct registry_group *group)
+{
+    struct registry_group *after = group->next;
+    if (!after || group->n_nodes + after->n_nodes > REGISTRY_GROUP_MAX / 2) {
+        return;
+    }
+    struct registry_node *node = after->first;
+    for (size_t i = 0; i < after->n_nodes; i++, node = node->next) {
+        node->group = group;
+    }
+    group->n_nodes += after->n_nodes;
+    group_free(registry, after);
+}
+
+/* Takes a node out, which is still in the list. */
+static void group_remove(struct registry *registry, struct registry_node *node)
+{
+    struct registry_group *group = node->group;
+    node->group = NULL;
+    if (--group->n_nodes == 0) {
+        group_free(registry, group);
+        return;
+    }
+    group_spoil(group);
+    group->first = group->first == node ? node->next : group->first;
+    group_merge(registry, group);
+}
+
+void registry_spoil_text(struct registry *registry, enum registry_text text)
+{
+    struct registry_group *group;
+    DL_FOREACH (registry->groups, group) {
+        sheet_unref(group->sheets[text]);
+        group->sheets[text] = NULL;
+    }
+}
+
+/* ---- nodes ---- */
+
 void registry_deinit(struct registry *registry)
 {
     struct registry_node *node, *next;
+    while (registry->groups) {
+        group_free(registry, registry->groups);
+    }
     HASH_CLEAR(hh, registry->by_name);
     DL_FOREACH_SAFE (registry->live, node, next) {
         free(node);
@@ -104,13 +189,18 @@ enum refusal registry_add(struct registry *registry, const struct protocol_node 
         return REFUSAL_REGISTRY_FULL;
     }
     struct registry_node *node = node_new(info);
-    if (!node) {
+    struct registry_group *group = node ? newest_group(registry) : NULL;
+    if (!group) {
+        free(node);
         return REFUSAL_NO_MEMORY;
     }
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, registry->by_name, node->info.name, node->info.name_len, hash,
                                 node);
     if (!node->hh.tbl) {
         free(node);
+        if (group->n_nodes == 0) {
+            group_free(registry, group);
+        }
         return REFUSAL_NO_MEMORY;
     }
     node->live = true;
@@ -119,6 +209,7 @@ enum refusal registry_add(struct registry *registry, const struct protocol_node 
         registry_forget(registry, known);
     }
     DL_PREPEND(registry->live, node);
+    group_add(group, node);
     registry->n_live++;
     registry->generation++;
     *out = node;
@@ -127,11 +218,13 @@ enum refusal registry_add(struct registry *registry, const struct protocol_node 
 
 void registry_remove(struct registry *registry, struct registry_node *node)
 {
+    group_remove(registry, node);
     DL_DELETE(registry->live, node);
     registry->n_live--;
     registry->generation++;
     node->live = false;
     node->owner = NULL;
+    node->info.extra_len = 0; /* no reply tells it any more */
     DL_APPEND(registry->departed, node);
     registry->n_departed++;
     if (registry->n_departed > registry->max_departed) {

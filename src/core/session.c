@@ -161,37 +161,29 @@ static bool listing_is_true(struct session_listing *last, uint64_t generation)
     return false;
 }
 
-static void outcome_listing(struct session_outcome *outcome, struct listing *listing)
+static struct listing *make_listing(struct session_context *context, enum protocol_tag tag)
 {
-    if (!listing) {
-        outcome->refusal = REFUSAL_NO_MEMORY;
-        return;
+    struct registry *registry = &context->registry;
+    switch (tag) {
+    case PROTOCOL_NAMES_REQ:
+        return listing_new_names(registry, context->port);
+    case PROTOCOL_DUMP_REQ:
+        return listing_new_dump(registry, context->port);
+    default:
+        return inventory_new(registry, &context->self, &context->denials);
     }
-    outcome_reply(outcome, listing->bytes, listing->len);
-    outcome->listing = listing;
 }
 
-static void serve_listing(struct session_context *context, struct session_listing *last,
-                          listing_maker *make, struct session_outcome *outcome)
+static struct session_listing *last_listing(struct session_context *context, enum protocol_tag tag)
 {
-    if (!listing_is_true(last, context->registry.generation)) {
-        last->listing = make(&context->registry, context->port);
+    switch (tag) {
+    case PROTOCOL_NAMES_REQ:
+        return &context->names;
+    case PROTOCOL_DUMP_REQ:
+        return &context->dump;
+    default:
+        return &context->info;
     }
-    outcome_listing(outcome, last->listing);
-}
-
-static void serve_info(struct session *session, struct session_context *context,
-                       struct session_outcome *outcome)
-{
-    context->hooks.describe(session);
-    /* Each only grows, and so does their sum with each of them. */
-    uint64_t generation =
-        context->registry.generation + context->self.generation + context->denials.generation;
-    if (!listing_is_true(&context->info, generation)) {
-        context->info.listing =
-            inventory_new(&context->registry, &context->self, &context->denials);
-    }
-    outcome_listing(outcome, context->info.listing);
 }
 
 static void serve_stop(struct session_context *context, struct session_outcome *outcome)
@@ -219,15 +211,14 @@ static void serve_kill(struct session_context *context, struct session_outcome *
 static void serve_reload(struct session *session, struct session_context *context,
                          struct session_outcome *outcome)
 {
-    char reason[SESSION_REASON_SIZE], text[SESSION_REASON_SIZE + sizeof "NO: "];
-    outcome->refusal = context->hooks.may_reload(session, reason);
-    bool obeyed = outcome->refusal == REFUSAL_NONE;
-    if (!obeyed) {
-        snprintf(text, sizeof text, "NO: %s", reason);
+    char text[SESSION_REASON_SIZE + sizeof "NO: "] = "OK";
+    outcome->refusal = context->hooks.may_reload(session, context->reason);
+    if (outcome->refusal != REFUSAL_NONE) {
+        outcome->reason = context->reason;
+        snprintf(text, sizeof text, "NO: %s", context->reason);
     }
-    outcome_reply(outcome, context->reply,
-                  protocol_encode_text(context->reply, obeyed ? "OK" : text));
-    if (obeyed) {
+    outcome_reply(outcome, context->reply, protocol_encode_text(context->reply, text));
+    if (outcome->refusal == REFUSAL_NONE) {
         outcome->verdict = SESSION_RELOAD;
     }
 }
@@ -250,10 +241,10 @@ static void session_serve(struct session *session, struct session_context *conte
         serve_port(context, outcome);
         break;
     case PROTOCOL_NAMES_REQ:
-        serve_listing(context, &context->names, listing_new_names, outcome);
-        break;
     case PROTOCOL_DUMP_REQ:
-        serve_listing(context, &context->dump, listing_new_dump, outcome);
+    case PROTOCOL_INFO_REQ:
+        session->asked = (uint8_t)outcome->request.tag;
+        outcome->verdict = SESSION_LIST;
         break;
     case PROTOCOL_STOP_REQ:
         serve_stop(context, outcome);
@@ -263,9 +254,6 @@ static void session_serve(struct session *session, struct session_context *conte
         break;
     case PROTOCOL_RELOAD_REQ:
         serve_reload(session, context, outcome);
-        break;
-    case PROTOCOL_INFO_REQ:
-        serve_info(session, context, outcome);
         break;
     }
 }
@@ -320,7 +308,7 @@ static void count_outcome(struct counters *counters, const struct session_outcom
 {
     if (outcome->refusal != REFUSAL_NONE) {
         counters->refusals[outcome->refusal]++;
-    } else if (outcome->verdict != SESSION_WAIT) {
+    } else if (outcome->verdict != SESSION_WAIT && outcome->verdict != SESSION_LIST) {
         counters->requests[outcome->request.tag]++;
     }
 }
@@ -331,5 +319,30 @@ void session_receive(struct session *session, struct session_context *context, c
     assert(!session->node && len > 0 && len <= session_want(session));
     *outcome = (struct session_outcome){.verdict = SESSION_CLOSE};
     session_take(session, context, bytes, len, now_ms, outcome);
+    count_outcome(&context->counters, outcome);
+}
+
+void session_list(struct session *session, struct session_context *context,
+                  struct session_outcome *outcome)
+{
+    enum protocol_tag tag = (enum protocol_tag)session->asked;
+    struct session_listing *last = last_listing(context, tag);
+    *outcome = (struct session_outcome){.verdict = SESSION_CLOSE, .request.tag = tag};
+    uint64_t generation = context->registry.generation;
+    if (tag == PROTOCOL_INFO_REQ) {
+        context->hooks.describe(session);
+        /* Each only grows, and so does their sum with each of them. */
+        generation += context->self.generation + context->denials.generation;
+    }
+    if (!listing_is_true(last, generation)) {
+        last->listing = make_listing(context, tag);
+    }
+    outcome->listing = last->listing;
+    if (last->listing) {
+        outcome->verdict = SESSION_REPLY;
+        outcome->reply_len = last->listing->len;
+    } else {
+        outcome->refusal = REFUSAL_NO_MEMORY;
+    }
     count_outcome(&context->counters, outcome);
 }

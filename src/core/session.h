@@ -27,8 +27,9 @@
 
 struct session {
     struct endpoint peer;
-    bool local; /* the peer is on this host */
-    int fd;     /* the connection's, as DUMP shows it; never used here */
+    bool local;    /* the peer is on this host */
+    int fd;        /* the connection's, as DUMP shows it; never used here */
+    uint8_t asked; /* the tag of a request that session_list() is to answer */
     uint16_t held_len;
     uint8_t *held;              /* the start of a request that came in pieces, or NULL */
     struct registry_node *node; /* what this session registered, or NULL */
@@ -70,6 +71,7 @@ struct session_context {
     struct inventory_daemon self;
     struct denials denials;
     struct session_listing names, dump, info;
+    char reason[SESSION_REASON_SIZE];
     uint8_t reply[PROTOCOL_REPLY_MAX];
 };
 
@@ -77,6 +79,8 @@ enum session_verdict {
     SESSION_WAIT,       /* the request is not complete */
     SESSION_CLOSE,      /* close without a reply */
     SESSION_REPLY,      /* send the reply, then close */
+    SESSION_LIST,       /* the reply grows with the nodes: have session_list() make it when
+                           nothing cheaper waits */
     SESSION_REGISTERED, /* send the reply and stay; what the peer sends next ends the node */
     SESSION_SHUTDOWN,   /* send the reply, then end the daemon */
     SESSION_RELOAD,     /* send the reply, then let a successor take over */
@@ -87,10 +91,10 @@ struct session_outcome {
     enum session_verdict verdict;
     enum refusal refusal;
     struct protocol_request request;
-    const uint8_t *reply;
+    const uint8_t *reply; /* lies in the context; NULL where there is none, or a listing */
     size_t reply_len;
-    struct listing *listing;          /* what `reply` lies in, if not the context; take a
-                                         reference to keep it */
+    struct listing *listing; /* take a reference to keep it; else NULL */
+    const char *reason;      /* of a refusal, where more is known than its kind; else NULL */
     const struct registry_node *node; /* registered, or looked up, or the holder of a
                                          name that is taken; else NULL */
 };
@@ -127,5 +131,10 @@ size_t session_want(const struct session *session);
  * `now_ms` is a monotonic clock's. */
 void session_receive(struct session *session, struct session_context *context, const uint8_t *bytes,
                      size_t len, int64_t now_ms, struct session_outcome *outcome);
+
+/* Makes the listing that a session with the verdict SESSION_LIST has asked for, or finds the
+ * last one still true. */
+void session_list(struct session *session, struct session_context *context,
+                  struct session_outcome *outcome);
 
 #endif

@@ -22,7 +22,7 @@
 #define SCRAPES_MAX 16
 #define SCRAPE_TIMEOUT_MS 5000
 
-/* How many of the oldest are looked at to find one that has not begun to ask. */
+/* How many of the oldest are looked at to find one that has come less far. */
 #define LOOKED_AT_MAX 64
 
 static void on_timer(evutil_socket_t fd, short what, void *argument);
@@ -139,18 +139,19 @@ static void on_timer(evutil_socket_t fd, short what, void *argument)
 
 /* ---- eviction ---- */
 
-/* The oldest that has not begun to ask: a peer that has said almost nothing for longest loses
- * the least. A flood of such connections leaves the others alone. */
+/* The oldest of those that have come least far: a peer that has said almost nothing for
+ * longest loses the least. A flood of such connections leaves the others alone. */
 static struct capacity_slot *least_begun(struct capacity_slot *queue)
 {
     int n_looked_at = 0;
-    struct capacity_slot *slot;
+    struct capacity_slot *least = queue, *slot;
     DL_FOREACH (queue, slot) {
-        if (!slot->has_begun || n_looked_at++ == LOOKED_AT_MAX) {
+        least = slot->progress < least->progress ? slot : least;
+        if (least->progress == CAPACITY_SILENT || n_looked_at++ == LOOKED_AT_MAX) {
             break;
         }
     }
-    return slot && !slot->has_begun ? slot : queue;
+    return least;
 }
 
 /* The newest of the host that has the most: a host that takes all there is takes it from
@@ -265,7 +266,7 @@ static void dequeue(struct capacity *capacity, struct capacity_slot *slot)
 void capacity_add(struct capacity *capacity, struct capacity_slot *slot, const struct address *host,
                   bool is_scrape)
 {
-    *slot = (struct capacity_slot){.host = host, .is_scrape = is_scrape};
+    *slot = (struct capacity_slot){.host = host, .is_scrape = is_scrape, .progress = CAPACITY_NEW};
     capacity->n_connections += !is_scrape;
     capacity->n_scrapes += is_scrape;
 }

@@ -39,10 +39,17 @@ enum capacity_why {
     CAPACITY_FEW_SCRAPES,     /* another scrape needs its place */
 };
 
+/* How far an unfinished connection has come: the less, the sooner it is evicted. */
+enum capacity_progress {
+    CAPACITY_SILENT, /* the peer had said nothing for a second when it was accepted */
+    CAPACITY_NEW,
+    CAPACITY_BEGUN, /* enough of its request has come to tell what it asks */
+};
+
 /* Embedded in a connection; all zero before capacity_add(). */
 struct capacity_slot {
     enum capacity_queue queue;
-    bool has_begun;                       /* enough of its request has come to tell what it asks */
+    enum capacity_progress progress;
     bool is_scrape;                       /* it is of -metrics */
     bool is_registered;                   /* its registration is counted */
     size_t unsent_len;                    /* bytes of its reply that the peer has yet to take */

@@ -6,22 +6,24 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "daemon/report.h"
 #include "daemon/unsent.h"
 #include "system/clock.h"
+#include "system/descriptors.h"
 
 /* What a client of HTTP may have sent beyond its request is read, up to this many times the
  * input's size: with unread bytes, close(2) would reset the connection, and the reply with it. */
 #define SURPLUS_READS_MAX 8
 
-/* A reply to be sent. The bytes are good until the next one is made. */
-struct reply {
-    enum session_verdict verdict; /* what comes after it */
-    const uint8_t *bytes;
-    size_t len;
-    struct listing *listing; /* what the bytes lie in; or NULL */
-};
+/* How much of the listings is served at a time, before what came meanwhile is: so a lookup
+ * waits for this at the most, and for one making. */
+#define TURN_PEERS_MAX 32
+#define TURN_BYTES_MAX ((size_t)1 << 20)
+
+/* After this they are served though cheaper requests wait. */
+static const struct timeval turn_at_last = {.tv_usec = 50000};
 
 static void connection_read(struct connection *connection);
 static void connection_send_unsent(struct connection *connection);
@@ -61,9 +63,11 @@ static void connection_close(struct connection *connection)
     }
 }
 
+/* Whether the request is complete, and not yet answered. */
 static bool is_answering(enum connection_state state)
 {
-    return state == CONNECTION_REPLY_HELD_UP || state == CONNECTION_REPLYING;
+    return state == CONNECTION_TO_BE_LISTED || state == CONNECTION_REPLY_HELD_UP ||
+           state == CONNECTION_REPLYING;
 }
 
 void connection_free(struct connection *connection, enum report_end end)
@@ -77,6 +81,9 @@ void connection_free(struct connection *connection, enum report_end end)
         all->sessions.counters.evicted += end == REPORT_END_EVICTED;
     }
     all->n_answering -= is_answering(connection->state);
+    if (connection->state == CONNECTION_TO_BE_LISTED) {
+        DL_DELETE(all->to_be_listed, connection);
+    }
     if (was_registered) {
         store_remove(&all->store, &connection->entry, connection->session.node);
     }
@@ -129,6 +136,8 @@ static void on_event(evutil_socket_t fd, short what, void *argument)
     case CONNECTION_REGISTERED:
         connection_end_registration(connection);
         break;
+    case CONNECTION_TO_BE_LISTED:
+        break; /* it waits for its turn, not for the peer */
     }
 }
 
@@ -152,6 +161,9 @@ static int connection_watch(struct connection *connection, short what, unsigned 
         }
         event_del(event);
     }
+    if (!what && !delay_s) {
+        return 0;
+    }
     event_assign(event, connection->all->base, connection->session.fd, what, on_event, connection);
     return event_add(event, delay_s ? &delay : NULL) < 0 ? -ENOMEM : 0;
 }
@@ -174,6 +186,15 @@ static void connection_wait_for_bytes(struct connection *connection)
 {
     capacity_move(&connection->all->capacity, &connection->slot, queue_for(connection));
     connection_enter(connection, CONNECTION_READING, EV_READ | EV_PERSIST, 0);
+}
+
+static void connection_await_first_bytes(struct connection *connection)
+{
+    struct capacity_slot *slot = &connection->slot;
+    if (slot->queue == CAPACITY_NONE && descriptors_socket_was_silent(connection->session.fd)) {
+        slot->progress = CAPACITY_SILENT;
+    }
+    connection_wait_for_bytes(connection);
 }
 
 /* ---- replying ---- */
@@ -224,11 +245,11 @@ static void connection_wait_to_send(struct connection *connection, unsigned dela
 
 /* Makes what is left of a reply outlive this call, and waits to send it. Where too many
  * bytes wait in all, this connection may be evicted at once. */
-static void connection_keep_unsent(struct connection *connection, const struct reply *left,
+static void connection_keep_unsent(struct connection *connection, const struct unsent *left,
                                    unsigned delay_s)
 {
     struct capacity *capacity = &connection->all->capacity;
-    connection->unsent = unsent_new(left->bytes, left->len, left->listing);
+    connection->unsent = unsent_keep(left);
     if (!connection->unsent) {
         connection_reset_on_close(connection);
         connection_free(connection, REPORT_END_NO_MEMORY);
@@ -243,37 +264,106 @@ static void connection_keep_unsent(struct connection *connection, const struct r
 static void connection_send_unsent(struct connection *connection)
 {
     struct unsent *unsent = connection->unsent;
-    int status = unsent_send(connection->session.fd, &unsent->at, &unsent->len);
+    int status = unsent_send(unsent, connection->session.fd);
+    capacity_count_unsent(&connection->all->capacity, &connection->slot, unsent->len);
     if (status == 0) {
         connection_drop_unsent(connection);
-        capacity_count_unsent(&connection->all->capacity, &connection->slot, 0);
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
         connection_free(connection, REPORT_END_BROKEN);
-    } else {
-        capacity_count_unsent(&connection->all->capacity, &connection->slot, unsent->len);
-        if (connection->state == CONNECTION_REPLY_HELD_UP) {
-            connection_wait_to_send(connection, 0);
-        }
+    } else if (connection->state == CONNECTION_REPLY_HELD_UP) {
+        connection_wait_to_send(connection, 0);
     }
 }
 
-/* Starts to send a reply. Only what the socket does not take at once is kept. */
-static void connection_reply(struct connection *connection, const struct reply *reply)
+/* Starts to send a reply, after which comes `then`. Only what the socket does not take at once
+ * is kept. */
+static void connection_reply(struct connection *connection, struct unsent *reply,
+                             enum session_verdict then)
 {
     unsigned delay_s =
         connection->protocol == CONNECTION_EPMD ? connection->all->options->delay_write_s : 0;
-    struct reply left = *reply;
-
-    connection->after_reply = reply->verdict;
-    int status =
-        delay_s > 0 ? -EAGAIN : unsent_send(connection->session.fd, &left.bytes, &left.len);
+    connection->after_reply = then;
+    int status = delay_s > 0 ? -EAGAIN : unsent_send(reply, connection->session.fd);
     if (status == 0) {
         connection_finish_reply(connection);
     } else if (status == -EAGAIN) {
-        connection_keep_unsent(connection, &left, delay_s);
+        connection_keep_unsent(connection, reply, delay_s);
     } else {
         connection_free(connection, REPORT_END_BROKEN);
+    }
+}
+
+/* ---- listings ---- */
+
+/* Puts a request whose answer grows with the nodes behind all that is cheaper. */
+static void connection_await_turn(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    capacity_move(&all->capacity, &connection->slot, queue_for(connection));
+    if (!all->to_be_listed) {
+        event_add(&all->late, &turn_at_last);
+    }
+    DL_APPEND(all->to_be_listed, connection);
+    event_active(&all->turn, EV_TIMEOUT, 0);
+    connection_enter(connection, CONNECTION_TO_BE_LISTED, 0, 0);
+}
+
+/* Looks at the peer of a request before its answer is made. Returns whether it may be
+ * answered now. One that has gone gets nothing. One that has sent its end may have gone, or
+ * still read: it is answered after all that have not. */
+static bool connection_is_next(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    char byte;
+    ssize_t n = recv(connection->session.fd, &byte, 1, MSG_PEEK);
+    if (n < 0 && !may_come_later(errno)) {
+        connection_free(connection, REPORT_END_BROKEN);
+        return false;
+    }
+    if (n == 0 && !connection->peer_has_ended) {
+        connection->peer_has_ended = true;
+        DL_DELETE(all->to_be_listed, connection);
+        DL_APPEND(all->to_be_listed, connection);
+        return false;
+    }
+    return true;
+}
+
+/* Returns how many bytes the answer had. The connection may be gone then. */
+static size_t connection_list(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    struct session_outcome outcome;
+    struct unsent reply;
+    DL_DELETE(all->to_be_listed, connection);
+    connection->state = CONNECTION_READING;
+    all->n_answering--;
+    session_list(&connection->session, &all->sessions, &outcome);
+    report_outcome(&connection->session, NULL, 0, &outcome);
+    if (outcome.verdict != SESSION_REPLY) {
+        connection_free(connection, REPORT_END_REFUSED);
+        return 0;
+    }
+    unsent_init_listing(&reply, outcome.listing);
+    connection_reply(connection, &reply, SESSION_REPLY);
+    return outcome.reply_len;
+}
+
+void connection_on_turn(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what;
+    struct connections *all = argument;
+    size_t n_looked_at = 0, len = 0;
+    while (all->to_be_listed && n_looked_at++ < TURN_PEERS_MAX && len < TURN_BYTES_MAX) {
+        if (connection_is_next(all->to_be_listed)) {
+            len += connection_list(all->to_be_listed);
+        }
+    }
+    event_del(&all->late);
+    if (all->to_be_listed) {
+        event_add(&all->late, &turn_at_last);
+        event_active(&all->turn, EV_TIMEOUT, 0);
     }
 }
 
@@ -281,7 +371,7 @@ static void connection_reply(struct connection *connection, const struct reply *
 
 /* What can fail comes before the reply: a node that was told keeps its name. The order is
  * state, watcher, reply. */
-static void connection_register(struct connection *connection, const struct reply *reply)
+static void connection_register(struct connection *connection, struct unsent *reply)
 {
     struct connections *all = connection->all;
     struct session *session = &connection->session;
@@ -292,15 +382,16 @@ static void connection_register(struct connection *connection, const struct repl
     }
     capacity_register(&all->capacity, &connection->slot);
     store_add(&all->store, &connection->entry, session->node, session->fd);
-    connection_reply(connection, reply);
+    connection_reply(connection, reply, SESSION_REGISTERED);
 }
 
-static void connection_command(struct connection *connection, const struct reply *reply)
+static void connection_command(struct connection *connection, struct unsent *reply,
+                               enum session_verdict command)
 {
     struct connections *all = connection->all;
-    report_command(&connection->session, reply->verdict);
-    all->hooks.command(all->hooks.argument, reply->verdict);
-    connection_reply(connection, reply);
+    report_command(&connection->session, command);
+    all->hooks.command(all->hooks.argument, command);
+    connection_reply(connection, reply, command);
 }
 
 /* Has the session make something of what was read. */
@@ -309,15 +400,15 @@ static void connection_take(struct connection *connection, size_t n)
     struct connections *all = connection->all;
     struct session *session = &connection->session;
     struct session_outcome outcome;
+    struct unsent reply;
     session_receive(session, &all->sessions, all->input, n, clock_now_ms(), &outcome);
     report_outcome(session, all->input, n, &outcome);
-    const struct reply reply = {.verdict = outcome.verdict,
-                                .bytes = outcome.reply,
-                                .len = outcome.reply_len,
-                                .listing = outcome.listing};
+    unsent_init(&reply, outcome.reply, outcome.reply_len);
     switch (outcome.verdict) {
     case SESSION_WAIT:
-        connection->slot.has_begun = session_has_begun(session);
+        if (session_has_begun(session)) {
+            connection->slot.progress = CAPACITY_BEGUN;
+        }
         connection_wait_for_bytes(connection);
         break;
     case SESSION_CLOSE:
@@ -327,11 +418,14 @@ static void connection_take(struct connection *connection, size_t n)
         connection_register(connection, &reply);
         break;
     case SESSION_REPLY:
-        connection_reply(connection, &reply);
+        connection_reply(connection, &reply, SESSION_REPLY);
+        break;
+    case SESSION_LIST:
+        connection_await_turn(connection);
         break;
     case SESSION_RELOAD:
     case SESSION_SHUTDOWN:
-        connection_command(connection, &reply);
+        connection_command(connection, &reply, outcome.verdict);
         break;
     }
 }
@@ -341,12 +435,10 @@ static void connection_take_scrape(struct connection *connection, size_t n)
     struct connections *all = connection->all;
     const struct session *session = &connection->session;
     struct scrape_outcome outcome;
+    struct unsent reply;
     scrape_receive(&connection->scrape, &all->scrapes, &session->peer, session->local, all->input,
                    n, &outcome);
-    const struct reply reply = {.verdict = SESSION_REPLY,
-                                .bytes = outcome.reply,
-                                .len = outcome.reply_len,
-                                .listing = outcome.listing};
+    unsent_init(&reply, outcome.reply, outcome.reply_len);
     switch (outcome.verdict) {
     case SCRAPE_WAIT:
         connection_wait_for_bytes(connection);
@@ -355,8 +447,8 @@ static void connection_take_scrape(struct connection *connection, size_t n)
         connection_free(connection, REPORT_END_NO_MEMORY);
         break;
     case SCRAPE_REPLY:
-        connection_reply(connection, &reply);
-        listing_unref(outcome.listing);
+        connection_reply(connection, &reply, SESSION_REPLY);
+        sheet_unref(outcome.sheet);
         break;
     }
 }
@@ -370,7 +462,7 @@ static void connection_read(struct connection *connection)
     size_t want = is_http ? scrape_want(&connection->scrape) : session_want(&connection->session);
     ssize_t n = recv(connection->session.fd, all->input, want, 0);
     if (n < 0 && may_come_later(errno)) {
-        connection_wait_for_bytes(connection);
+        connection_await_first_bytes(connection);
     } else if (n <= 0) {
         connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
     } else if (is_http) {

@@ -32,6 +32,7 @@ enum connection_protocol {
 enum connection_state {
     CONNECTION_HELD_UP,       /* by -delay_accept, before it is read */
     CONNECTION_READING,       /* the request is not complete */
+    CONNECTION_TO_BE_LISTED,  /* it is, and waits for its turn */
     CONNECTION_REPLY_HELD_UP, /* by -delay_write */
     CONNECTION_REPLYING,      /* the peer has not taken all of the reply */
     CONNECTION_REGISTERED,    /* carries a node: bytes, or its end, unregister that */
@@ -47,7 +48,9 @@ struct connection {
     enum connection_state state;
     enum session_verdict after_reply; /* what comes when all of it is sent */
     struct capacity_slot slot;
-    struct store_entry entry; /* of a registered one */
+    struct store_entry entry;       /* of a registered one */
+    struct connection *prev, *next; /* in the list of those to be listed */
+    bool peer_has_ended;            /* the peer sends no more; of those */
 };
 
 /* What connections have to tell the daemon that owns them. */
@@ -74,6 +77,9 @@ struct connections {
     struct scrape_context scrapes;
     struct capacity capacity;
     struct store store;
+    struct connection *to_be_listed;       /* oldest first, but those whose peer has ended last */
+    struct event turn;                     /* theirs, when nothing cheaper waits */
+    struct event late;                     /* or when they have waited for long enough */
     char host[256];                        /* as this host calls itself, for the page */
     bool is_draining;                      /* as /healthz tells; the owner sets it */
     size_t n_answering;                    /* requests that are complete, and not yet answered */
@@ -90,6 +96,9 @@ enum refusal connection_start(struct connections *all, enum connection_protocol 
  * or -ENOMEM, and the descriptor stays the caller's. */
 int connection_adopt(struct connections *all, int fd, const struct endpoint *peer, bool local,
                      struct registry_node *node);
+
+/* Serves some of those that wait to be listed: the callback of `turn` and `late`. */
+void connection_on_turn(evutil_socket_t fd, short what, void *all);
 
 /* Closes it, unregisters its node, frees it; `end` is for the log. A reply that is cut off so
  * ends in a reset. */

@@ -120,6 +120,7 @@ static void connections_describe(struct connections *all)
     bool moved = llabs(clock_ms - self->clock_ms) > CLOCK_TOLERANCE_MS;
     store_describe(&all->store, self);
     if (moved) {
+        registry_spoil_text(&all->sessions.registry, REGISTRY_INFO);
         self->started_ms += clock_ms - self->clock_ms;
         self->clock_ms = clock_ms;
     }
@@ -181,6 +182,9 @@ int connections_init(struct connections *all, const struct connections_hooks *ho
         return status;
     }
     all->hooks = *hooks;
+    event_assign(&all->turn, all->base, -1, 0, connection_on_turn, all);
+    event_priority_set(&all->turn, CONNECTIONS_PRIORITY_LAST);
+    evtimer_assign(&all->late, all->base, connection_on_turn, all);
     all->scrapes = (struct scrape_context){.look = look, .argument = all};
     gethostname(all->host, sizeof all->host - 1);
     session_context_init(&all->sessions, capacity_max_registered(&all->capacity),
@@ -206,5 +210,9 @@ void connections_deinit(struct connections *all, bool goes_on)
         connection_free(connection, is_kept ? REPORT_END_KEPT : REPORT_END_SHUTDOWN);
     }
     capacity_deinit(&all->capacity);
+    if (event_initialized(&all->turn)) {
+        event_del(&all->turn);
+        event_del(&all->late);
+    }
     session_context_deinit(&all->sessions);
 }

@@ -8,6 +8,11 @@
 #include "daemon/connection.h"
 #include "daemon/listener.h"
 
+/* Priorities of events: almost all have the middle one of three, which is libevent's own
+ * choice. The last ones run when nothing else is to be done. */
+#define CONNECTIONS_PRIORITIES 3
+#define CONNECTIONS_PRIORITY_LAST (CONNECTIONS_PRIORITIES - 1)
+
 /* Sets up everything but `base`, `options` and the store, which are there already.
  * `n_inherited` of the open descriptors are connections. Logs what goes wrong and returns a
  * negative errno. */

@@ -116,7 +116,8 @@ static void report_refusal(const struct session *session, const struct session_o
         report_taken(&line, outcome->node);
     } else {
         log_event(LOG_WARNING, &line.fields, "refused %s from %s port %u: %s", line.text,
-                  line.fields.peer, line.fields.peer_port, refusal_text(outcome->refusal));
+                  line.fields.peer, line.fields.peer_port,
+                  outcome->reason ? outcome->reason : refusal_text(outcome->refusal));
     }
 }
 
@@ -151,16 +152,27 @@ static void report_bytes(const struct session *session, const char *direction, c
     }
 }
 
+static void report_listing(const struct session *session, const struct listing *listing)
+{
+    for (size_t i = 0; i < listing->n_sheets; i++) {
+        report_bytes(session, "to", listing->sheets[i]->bytes, listing->sheets[i]->len);
+    }
+}
+
 void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
                     const struct session_outcome *outcome)
 {
     report_bytes(session, "from", bytes, len);
     if (outcome->refusal != REFUSAL_NONE) {
         report_refusal(session, outcome);
-    } else if (outcome->verdict != SESSION_WAIT) {
+    } else if (outcome->verdict != SESSION_WAIT && outcome->verdict != SESSION_LIST) {
         report_served(session, outcome);
     }
-    report_bytes(session, "to", outcome->reply, outcome->reply_len);
+    if (outcome->listing) {
+        report_listing(session, outcome->listing);
+    } else {
+        report_bytes(session, "to", outcome->reply, outcome->reply_len);
+    }
 }
 
 void report_opened(const struct session *session)

@@ -63,7 +63,9 @@ static size_t adopt_all(const struct inheritance *inheritance, struct connection
     for (size_t i = 0; i < inheritance->n_nodes; i++) {
         int fd = inheritance->nodes[i];
         struct registry_node *node = find_known(descriptors_socket_id(fd), known, n_known);
-        if (node && !node->owner && adopt_one(all, fd, node)) {
+        if (node && node->owner) {
+            close(fd); /* a second duplicate of the same connection */
+        } else if (node && adopt_one(all, fd, node)) {
             n_adopted++;
         } else {
             shutdown(fd, SHUT_RDWR);
@@ -126,9 +128,9 @@ static void report_shed(unsigned n_sheddings, const struct snapshot_report *repo
     if (n_sheddings > 0) {
         log_line(LOG_ERR,
                  "this program has been started again and again and never served: it goes on "
-                 "without the names of nodes that have left, and without %zu of the registrations, "
-                 "those with the longest extra fields",
-                 report->n_shed);
+                 "without the names of nodes that have left, and without %zu registration%s, those "
+                 "with the longest extra fields",
+                 report->n_shed, report->n_shed == 1 ? "" : "s");
     }
 }
 
@@ -136,7 +138,7 @@ static void restore_from_state(const struct inheritance *inheritance, struct con
 {
     struct registry *registry = &all->sessions.registry;
     struct snapshot_report report;
-    unsigned n_sheddings = store_begin_start(&all->store);
+    unsigned n_sheddings = store_begin_start(&all->store, &all->sessions.counters);
     int status = state_load(&all->store.state, registry, n_sheddings, &report);
     report_state(status, &report);
     report_shed(n_sheddings, &report);

@@ -77,11 +77,11 @@ static enum refusal server_check_successor(struct server *server, char reason[SE
     }
     size_t n_missing = store_count_missing(store);
     if (n_missing > 0) {
-        size_t n_live = server->connections.sessions.registry.n_live;
+        bool one = n_missing == 1;
         snprintf(reason, SESSION_REASON_SIZE,
-                 "%zu of %zu registration%s not with %s, and a restart would lose %s", n_missing,
-                 n_live, n_live == 1 ? " is" : "s are", watcher_name(&store->watcher),
-                 n_missing == 1 ? "it" : "them");
+                 "%zu registration%s of %zu %s not with %s, and a restart would lose %s", n_missing,
+                 one ? "" : "s", server->connections.sessions.registry.n_live, one ? "is" : "are",
+                 watcher_name(&store->watcher), one ? "it" : "them");
         return REFUSAL_NOT_ALL_KEPT;
     }
     return REFUSAL_NONE;
@@ -248,6 +248,10 @@ static struct event_base *new_base(void)
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
     struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);
+    if (base && event_base_priority_init(base, CONNECTIONS_PRIORITIES) < 0) {
+        event_base_free(base);
+        return NULL;
+    }
     return base;
 }
 

@@ -291,7 +291,7 @@ void state_remove(struct state *state, const struct registry_node *node)
 {
     uint8_t record[SNAPSHOT_RECORD_MAX];
     size_t len = snapshot_encode_gone(record, node);
-    state->true_len -= len < state->true_len ? len : state->true_len;
+    state->true_len -= node->info.extra_len; /* which the departed name lacks */
     if (!state->dirty) {
         state_append(state, record, len);
     }

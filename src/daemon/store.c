@@ -344,13 +344,15 @@ void store_require_numbers(struct store *store, int fd)
     }
 }
 
-unsigned store_begin_start(struct store *store)
+unsigned store_begin_start(struct store *store, struct counters *counters)
 {
     uint64_t program = program_id();
     if (!store_is_open(store)) {
         return 0;
     }
     state_read_note(&store->state, &store->note);
+    *counters = store->note.counters;
+    store->note.counters = (struct counters){0}; /* what is counted twice is counted wrong */
     if (store->note.program != program) {
         store->note.program = program;
         store->note.n_failed_starts = 0;

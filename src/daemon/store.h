@@ -80,9 +80,10 @@ void store_open(struct store *store, const struct store_config *config);
  * a successor could not tell which connection is whose. */
 void store_require_numbers(struct store *store, int fd);
 
-/* Notes that this program is being started, before anything is restored. Returns how much of
+/* Notes that this program is being started, before anything is restored, and sets `*counters`
+ * to what the process before has counted, where that has handed it on. Returns how much of
  * the state is to be left out, because starts with all of it have failed (state_load()). */
-unsigned store_begin_start(struct store *store);
+unsigned store_begin_start(struct store *store, struct counters *counters);
 
 /* Counts one more registration that the watcher has already. */
 void store_adopt(struct store *store, struct store_entry *entry, int fd);

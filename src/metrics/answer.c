@@ -153,23 +153,23 @@ static size_t write_head(const struct answer *answer, size_t body_len, int64_t u
     return (size_t)len;
 }
 
-struct listing *answer_finish(struct answer *answer, const struct overview *overview,
-                              const uint8_t **reply, size_t *reply_len)
+struct sheet *answer_finish(struct answer *answer, const struct overview *overview,
+                            const uint8_t **reply, size_t *reply_len)
 {
     char head[HEAD_ROOM];
-    struct listing *listing = document_finish(&answer->body);
-    if (!listing) {
+    struct sheet *sheet = document_finish(&answer->body);
+    if (!sheet) {
         answer->status = 503;
         *reply = (const uint8_t *)no_memory;
         *reply_len = sizeof no_memory - 1;
         return NULL;
     }
-    size_t body_len = listing->len - HEAD_ROOM;
+    size_t body_len = sheet->len - HEAD_ROOM;
     int64_t unix_s = (overview->now_ms + overview->daemon->clock_ms) / 1000;
     size_t head_len = write_head(answer, body_len, unix_s, head);
-    uint8_t *start = listing->bytes + HEAD_ROOM - head_len;
+    uint8_t *start = sheet->bytes + HEAD_ROOM - head_len;
     memcpy(start, head, head_len);
     *reply = start;
     *reply_len = head_len + (answer->has_body ? body_len : 0);
-    return listing;
+    return sheet;
 }

@@ -39,7 +39,7 @@ void answer_error(struct answer *answer, unsigned status);
 
 /* Returns what `*reply` lies in, of which the caller owns one reference. Without memory, it
  * returns NULL, the answer's status is 503, and the reply lies in constant memory. */
-struct listing *answer_finish(struct answer *answer, const struct overview *overview,
-                              const uint8_t **reply, size_t *reply_len);
+struct sheet *answer_finish(struct answer *answer, const struct overview *overview,
+                            const uint8_t **reply, size_t *reply_len);
 
 #endif

@@ -13,17 +13,17 @@
 void document_init(struct document *document, size_t n_reserved)
 {
     *document = (struct document){.size = n_reserved + SIZE_MIN};
-    document->listing = listing_new(document->size);
-    document->failed = !document->listing;
-    if (document->listing) {
-        document->listing->len = n_reserved;
+    document->sheet = sheet_new(document->size);
+    document->failed = !document->sheet;
+    if (document->sheet) {
+        document->sheet->len = n_reserved;
     }
 }
 
 static void document_fail(struct document *document)
 {
-    listing_unref(document->listing);
-    document->listing = NULL;
+    sheet_unref(document->sheet);
+    document->sheet = NULL;
     document->failed = true;
 }
 
@@ -33,16 +33,16 @@ static bool document_grow(struct document *document, size_t len)
     if (document->failed) {
         return false;
     }
-    if (len <= document->size - document->listing->len) {
+    if (len <= document->size - document->sheet->len) {
         return true;
     }
     size_t size = 2 * document->size + len;
-    struct listing *grown = realloc(document->listing, sizeof *grown + size);
+    struct sheet *grown = realloc(document->sheet, sizeof *grown + size);
     if (!grown) {
         document_fail(document);
         return false;
     }
-    document->listing = grown;
+    document->sheet = grown;
     document->size = size;
     return true;
 }
@@ -50,8 +50,8 @@ static bool document_grow(struct document *document, size_t len)
 void document_add(struct document *document, const void *bytes, size_t len)
 {
     if (document_grow(document, len)) {
-        memcpy(document->listing->bytes + document->listing->len, bytes, len);
-        document->listing->len += len;
+        memcpy(document->sheet->bytes + document->sheet->len, bytes, len);
+        document->sheet->len += len;
     }
 }
 
@@ -70,13 +70,13 @@ void document_format(struct document *document, const char *format, ...)
     document_add_text(document, piece);
 }
 
-struct listing *document_finish(struct document *document)
+struct sheet *document_finish(struct document *document)
 {
-    struct listing *listing = document->listing;
+    struct sheet *sheet = document->sheet;
     *document = (struct document){.failed = true};
-    if (!listing) {
+    if (!sheet) {
         return NULL;
     }
-    struct listing *shrunk = realloc(listing, sizeof *listing + listing->len);
-    return shrunk ? shrunk : listing;
+    struct sheet *shrunk = realloc(sheet, sizeof *sheet + sheet->len);
+    return shrunk ? shrunk : sheet;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A text that grows while it is written, and then is a listing.
+ * A text that grows while it is written, and then is a sheet.
  *
  * Its errors are sticky: where memory runs out, what has been written is freed, all that is
  * written later is dropped, and document_finish() says so.
@@ -11,13 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/listing.h"
+#include "core/sheet.h"
 
 #define DOCUMENT_PIECE_MAX 256 /* the longest text of one document_format(), with its NUL */
 
 struct document {
-    struct listing *listing; /* NULL: none yet, or no memory */
-    size_t size;             /* of the listing's bytes, used or not */
+    struct sheet *sheet; /* NULL: none yet, or no memory */
+    size_t size;         /* of the sheet's bytes, used or not */
     bool failed;
 };
 
@@ -34,6 +34,6 @@ __attribute__((format(printf, 2, 3))) void document_format(struct document *docu
 
 /* Returns what has been written, of which the caller owns one reference, or NULL without
  * memory. The document is then empty. */
-struct listing *document_finish(struct document *document);
+struct sheet *document_finish(struct document *document);
 
 #endif

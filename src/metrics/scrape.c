@@ -80,7 +80,7 @@ static void scrape_answer(const struct scrape_context *context, const struct end
     answer.minor = head.minor;
     answer.has_body = head.method != HEAD_HEAD;
     out->verdict = SCRAPE_REPLY;
-    out->listing = answer_finish(&answer, &overview, &out->reply, &out->reply_len);
+    out->sheet = answer_finish(&answer, &overview, &out->reply, &out->reply_len);
     out->status = answer.status; /* which has become 503 where memory ran out */
 }
 

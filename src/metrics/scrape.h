@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "core/address.h"
-#include "core/listing.h"
+#include "core/sheet.h"
 #include "metrics/overview.h"
 
 #define SCRAPE_REQUEST_MAX 8192 /* bytes, to the empty line at its end */
@@ -47,7 +47,7 @@ struct scrape_outcome {
     unsigned status; /* of HTTP, where there is a reply */
     const uint8_t *reply;
     size_t reply_len;
-    struct listing *listing; /* what `reply` lies in, of which the caller owns one reference;
+    struct sheet *sheet; /* what `reply` lies in, of which the caller owns one reference;
                                 NULL where it lies in constant memory */
 };
 

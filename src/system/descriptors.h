@@ -29,4 +29,8 @@ uint64_t descriptors_socket_id(int fd);
  * tell. */
 bool descriptors_socket_has_sent(int fd);
 
+/* Whether the peer of a TCP connection was silent for a second or more before that was
+ * accepted, so that the kernel has asked again; false where the system does not tell. */
+bool descriptors_socket_was_silent(int fd);
+
 #endif

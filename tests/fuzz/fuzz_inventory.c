@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../unit/flat.h"
 #include "core/inventory.h"
 #include "fuzz.h"
 
@@ -62,14 +63,14 @@ static void require_same_node(const struct inventory_node *node, const struct re
     REQUIRE(memcmp(node->info.extra, kept->info.extra, kept->info.extra_len) == 0);
 }
 
-static void require_same(const struct registry *registry, const struct inventory_daemon *daemon)
+static void require_same(struct registry *registry, const struct inventory_daemon *daemon)
 {
     struct inventory_reader reader;
     struct inventory_daemon again;
     struct inventory_node node;
     struct listing *listing = inventory_new(registry, daemon, &no_denials);
     REQUIRE(listing);
-    REQUIRE(inventory_read_daemon(&reader, listing->bytes, listing->len, &again) == 0);
+    REQUIRE(inventory_read_daemon(&reader, flat(listing), listing->len, &again) == 0);
     again.n_nodes = daemon->n_nodes;
     again.max_nodes = daemon->max_nodes;
     REQUIRE(memcmp(&again, daemon, sizeof again) == 0);

@@ -14,11 +14,11 @@ static char *text_of(const struct overview *overview)
     struct document document;
     document_init(&document, 0);
     exposition_write(&document, overview);
-    struct listing *listing = document_finish(&document);
-    REQUIRE(listing);
-    char *text = strndup((const char *)listing->bytes, listing->len);
-    REQUIRE(text && strlen(text) == listing->len);
-    listing_unref(listing);
+    struct sheet *sheet = document_finish(&document);
+    REQUIRE(sheet);
+    char *text = strndup((const char *)sheet->bytes, sheet->len);
+    REQUIRE(text && strlen(text) == sheet->len);
+    sheet_unref(sheet);
     return text;
 }
 

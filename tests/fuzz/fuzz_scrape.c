@@ -76,8 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(whole.reply_len == pieces.reply_len);
         REQUIRE(memcmp(whole.reply, pieces.reply, whole.reply_len) == 0);
         require_reply(&whole, data + 1, size - 1);
-        listing_unref(whole.listing);
-        listing_unref(pieces.listing);
+        sheet_unref(whole.sheet);
+        sheet_unref(pieces.sheet);
     }
     return 0;
 }

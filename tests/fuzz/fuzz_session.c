@@ -142,6 +142,9 @@ static void require_outcome(const struct session *session, const struct session_
         REQUIRE(session->local && outcome->request.tag == PROTOCOL_RELOAD_REQ);
         REQUIRE(can_reload);
         break;
+    case SESSION_LIST:
+        REQUIRE(false);
+        break;
     case SESSION_REPLY:
         REQUIRE(outcome->reply != context.reply || outcome->reply_len <= PROTOCOL_REPLY_MAX);
         break;
@@ -161,6 +164,9 @@ static void connection_send(size_t slot, struct script *script)
         connection_close(slot);
     } else if (connection && len > 0) {
         session_receive(&connection->session, &context, bytes, len, 1, &outcome);
+        if (outcome.verdict == SESSION_LIST) {
+            session_list(&connection->session, &context, &outcome);
+        }
         require_outcome(&connection->session, &outcome);
         if (outcome.verdict != SESSION_WAIT && outcome.verdict != SESSION_REGISTERED) {
             connection_close(slot);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "flat.h"
 #include "guarded.h"
 #include "requests.h"
 #include "unit.h"
@@ -130,7 +131,7 @@ static void what_is_written_is_read(void **state)
     struct inventory_node node;
     add_two();
     struct listing *listing = inventory_new(&registry, &expected, &denials);
-    const uint8_t *bytes = guarded_copy(listing->bytes, listing->len);
+    const uint8_t *bytes = guarded_copy(flat(listing), listing->len);
     assert_int_equal(inventory_read_daemon(&reader, bytes, listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 2);
     const struct registry_node *nodes[] = {registry.live, registry.live->next};
@@ -151,7 +152,7 @@ static void nothing_registered_is_read(void **state)
     struct inventory_reader reader;
     struct inventory_node node;
     struct listing *listing = inventory_new(&registry, &expected, &denials);
-    assert_int_equal(inventory_read_daemon(&reader, listing->bytes, listing->len, &daemon), 0);
+    assert_int_equal(inventory_read_daemon(&reader, flat(listing), listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 0);
     assert_int_equal(inventory_read_node(&reader, &node), 0);
     listing_unref(listing);
@@ -168,7 +169,7 @@ static void most_of_everything_fits(void **state)
     memset(expected.allow_register, 'r', sizeof expected.allow_register - 1);
     expected.n_listeners = INVENTORY_LISTENERS_MAX;
     struct listing *listing = inventory_new(&registry, &expected, &denials);
-    assert_int_equal(inventory_read_daemon(&reader, listing->bytes, listing->len, &daemon), 0);
+    assert_int_equal(inventory_read_daemon(&reader, flat(listing), listing->len, &daemon), 0);
     assert_daemon(&daemon, &expected, 0);
     listing_unref(listing);
 }
@@ -209,9 +210,9 @@ static void bytes_are_as_described(void **state)
     bob->creation = 0x01020304;
     struct listing *listing = inventory_new(&registry, &daemon, &denials);
     assert_int_equal(listing->len, start_len + node_len + denial_len);
-    assert_memory_equal(listing->bytes, start, start_len);
-    assert_memory_equal(listing->bytes + start_len, node, node_len);
-    assert_memory_equal(listing->bytes + start_len + node_len, denial, denial_len);
+    assert_memory_equal(flat(listing), start, start_len);
+    assert_memory_equal(flat(listing) + start_len, node, node_len);
+    assert_memory_equal(flat(listing) + start_len + node_len, denial, denial_len);
     listing_unref(listing);
 }
 
@@ -227,7 +228,7 @@ static void denials_are_read(void **state)
     denials_add(&denials, &eve, REFUSAL_NAME_TAKEN, 5);
     denials_add(&denials, &mallory, REFUSAL_REGISTRY_FULL, 7);
     struct listing *listing = inventory_new(&registry, &expected, &denials);
-    const uint8_t *bytes = guarded_copy(listing->bytes, listing->len);
+    const uint8_t *bytes = guarded_copy(flat(listing), listing->len);
     assert_int_equal(inventory_read_daemon(&reader, bytes, listing->len, &daemon), 0);
     assert_int_equal(inventory_read_denial(&reader, &denial), 0); /* nodes come first */
     assert_int_equal(inventory_read_node(&reader, &node), 1);
@@ -281,9 +282,9 @@ static void every_prefix_is_an_error(void **state)
     add_two();
     struct listing *listing = inventory_new(&registry, &daemon, &denials);
     for (size_t len = 0; len < listing->len; len++) {
-        assert_int_equal(read_all(guarded_copy(listing->bytes, len), len, &n_nodes), -EINVAL);
+        assert_int_equal(read_all(guarded_copy(flat(listing), len), len, &n_nodes), -EINVAL);
     }
-    const uint8_t *whole = guarded_copy(listing->bytes, listing->len);
+    const uint8_t *whole = guarded_copy(flat(listing), listing->len);
     assert_int_equal(read_all(whole, listing->len, &n_nodes), 0);
     assert_int_equal(n_nodes, 2);
     listing_unref(listing);
@@ -328,9 +329,9 @@ static void what_a_later_epmd_adds_is_passed_over(void **state)
     size_t len = HEADER_SIZE, at = HEADER_SIZE;
     add_two();
     struct listing *listing = inventory_new(&registry, &expected, &denials);
-    memcpy(bytes, listing->bytes, HEADER_SIZE);
+    memcpy(bytes, flat(listing), HEADER_SIZE);
     while (at < listing->len) {
-        const uint8_t *record = listing->bytes + at;
+        const uint8_t *record = flat(listing) + at;
         len += copy_grown(bytes + len, record, 300, at > HEADER_SIZE);
         at += RECORD_HEADER_SIZE + ((size_t)record[1] << 8 | record[2]);
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flat.h"
 #include "guarded.h"
 #include "requests.h"
 #include "unit.h"
@@ -42,7 +43,7 @@ static void assert_listing(listing_maker *make, uint16_t port, const void *expec
     struct listing *listing = make(&registry, port);
     assert_non_null(listing);
     assert_int_equal(listing->len, len);
-    assert_memory_equal(listing->bytes, expected, len);
+    assert_memory_equal(flat(listing), expected, len);
     listing_unref(listing);
 }
 
@@ -160,7 +161,7 @@ static void written_names_are_read(void **state)
     add("alice", 1, 7);
     add("at port 7", 2, 8);
     struct listing *listing = listing_new_names(&registry, 4369);
-    assert_string_equal(read_names((const char *)listing->bytes + 4, listing->len - 4),
+    assert_string_equal(read_names((const char *)flat(listing) + 4, listing->len - 4),
                         "<at port 7>2<alice>1");
     listing_unref(listing);
 }
@@ -175,7 +176,7 @@ static void last_reference_frees(void **state)
     assert_int_equal(listing->n_refs, 2);
     listing_unref(listing);
     assert_int_equal(listing->n_refs, 1);
-    assert_memory_equal(listing->bytes, "\0\0\x11\x11name alice", 14);
+    assert_memory_equal(flat(listing), "\0\0\x11\x11name alice", 14);
     listing_unref(listing);
     listing_unref(NULL);
 }

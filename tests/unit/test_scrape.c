@@ -69,7 +69,7 @@ static const char *reply_text(struct scrape_outcome outcome)
         text = strndup((const char *)outcome.reply, outcome.reply_len);
         assert_non_null(text);
         assert_int_equal(strlen(text), outcome.reply_len);
-        listing_unref(outcome.listing);
+        sheet_unref(outcome.sheet);
     }
     return text;
 }

@@ -34,12 +34,12 @@ const char *text_of(const struct overview *overview)
     free(text);
     document_init(&document, 0);
     exposition_write(&document, overview);
-    struct listing *listing = document_finish(&document);
-    text = listing ? strndup((const char *)listing->bytes, listing->len) : NULL;
-    if (!text || strlen(text) != listing->len) {
+    struct sheet *sheet = document_finish(&document);
+    text = sheet ? strndup((const char *)sheet->bytes, sheet->len) : NULL;
+    if (!text || strlen(text) != sheet->len) {
         abort();
     }
-    listing_unref(listing);
+    sheet_unref(sheet);
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flat.h"
 #include "guarded.h"
 
 const uint8_t world_seed[HASH_SEED_SIZE] = "sixteen bytes..";
@@ -83,6 +84,10 @@ struct session_outcome client_send_bytes(struct client *client, const uint8_t *b
     struct session_outcome outcome;
     session_receive(&client->session, &client->world->context, guarded_copy(bytes, len), len,
                     WORLD_NOW_MS, &outcome);
+    if (outcome.verdict == SESSION_LIST) {
+        session_list(&client->session, &client->world->context, &outcome);
+        outcome.reply = outcome.listing ? flat(outcome.listing) : NULL;
+    }
     return outcome;
 }
 

@@ -40,7 +40,8 @@ void world_deinit(struct world *world);
 void client_open(struct client *client, struct world *world, int fd);
 void client_close(struct client *client);
 
-/* Sends bytes, which end at the border of memory while they are read. */
+/* Sends bytes, which end at the border of memory while they are read. A listing is made at
+ * once, and `reply` leads to all of it. */
 struct session_outcome client_send_bytes(struct client *client, const uint8_t *bytes, size_t len);
 struct session_outcome client_send(struct client *client, const struct request *request);
 

@@ -23,3 +23,12 @@ bool descriptors_socket_has_sent(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_bytes_sent > 0 ||
            info.tcpi_notsent_bytes > 0;
 }
+
+/* A connection that the kernel keeps to itself until bytes come (TCP_DEFER_ACCEPT) has its
+ * SYN+ACK sent again when they do not. */
+bool descriptors_socket_was_silent(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_total_retrans > 0;
+}
