@@ -1,46 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state cannot be written for a while: what that costs, and what it must not cost.
 
-Always true here: the worker's limit on the size of files is where the state ends, so
-that the next record does not fit, as when the machine's memory is full. What the worker
-logs goes to a file that is shorter than that.
+Always true here: the kernel refuses in the worker what a file of the test's says, as
+where the machine's memory is full.
 """
 
 import contextlib
 import os
 import pathlib
-import resource
 import subprocess
 
 import pytest
 
-from harness import wait_for
 from restart.passing import Watcher, content_of
 from wire.protocol import Node, exchange, found, port2, registered, settle, state, wait_registered
 
+pytestmark = pytest.mark.needs("cc")
 
-START = 4096  # of the first records
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    path = tmp_path_factory.mktemp("refuse") / "refuse.so"
+    source = pathlib.Path(__file__).with_name("refuse.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", path, source], check=True)
+    return str(path)
+
+
+class Refusing(Watcher):
+    """A watcher whose worker the kernel refuses something while the test says so."""
+
+    def __init__(self, binary, library, path):
+        self._path = path
+        path.write_bytes(bytes(2))
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        super().__init__(binary, env={"LD_PRELOAD": library, "REFUSE": str(path),
+                                      "ASAN_OPTIONS": sanitizer})
+
+    @contextlib.contextmanager
+    def refusing(self, what):
+        """While the block runs: to watch (0), or to write (1)."""
+        self._set(what, 1)
+        try:
+            yield
+        finally:
+            self._set(what, 0)
+
+    def _set(self, what, value):
+        with open(self._path, "r+b") as file:
+            file.seek(what)
+            file.write(bytes([value]))
 
 
 @pytest.fixture
-def keeper(ours):
-    with Watcher(ours) as watcher:
+def keeper(ours, library, tmp_path):
+    with Refusing(ours, library, tmp_path / "refused") as watcher:
         watcher.listen()
         watcher.start()
         watcher.take_until(lambda: watcher.held["s"], "the state")
         yield watcher
 
 
-@contextlib.contextmanager
 def full(watcher):
-    """While the block runs the state cannot grow."""
-    pid, no_limit = watcher.worker.pid, resource.RLIM_INFINITY
-    end = max(START, os.fstat(watcher.held["s"][0]).st_size)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (end, no_limit))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (no_limit, no_limit))
+    """While the block runs the state cannot be written."""
+    return watcher.refusing(1)
 
 
 def assert_kept(server, *nodes):
@@ -114,26 +136,14 @@ def test_what_is_not_written_is_not_handed_over(keeper):
         assert keeper.held["n"] == []
 
 
-@pytest.mark.needs("cc")
-def test_a_registration_that_fails_leaves_no_departure(ours, tmp_path):
+def test_a_registration_that_fails_leaves_no_departure(keeper):
     """Its connection cannot be watched: nothing has happened that a replay should know of."""
-    library, switch = tmp_path / "no_watch.so", tmp_path / "switch"
-    source = pathlib.Path(__file__).with_name("no_watch.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    switch.write_bytes(b"\0")
-    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-    with Watcher(ours, env={"LD_PRELOAD": str(library), "NO_WATCH": str(switch),
-                            "ASAN_OPTIONS": sanitizer}) as watcher:
-        watcher.listen()
-        server = watcher.start()
-        watcher.take_until(lambda: watcher.held["s"], "the state")
-        switch.write_bytes(b"\1")
-        with Node(server, b"unlucky") as failed:
-            assert failed.reply == b""
-        switch.write_bytes(b"\0")
-        assert b"unlucky" not in content_of(watcher.held["s"][0])
-        with Node(server, b"unlucky") as node:
-            watcher.take_nodes(1)
-            server = watcher.restart()
-            assert_kept(server, node)
-            assert "damaged" not in server.log()
+    server = keeper.worker
+    with keeper.refusing(0), Node(server, b"unlucky") as failed:
+        assert failed.reply == b""
+    assert b"unlucky" not in content_of(keeper.held["s"][0])
+    with Node(server, b"unlucky") as node:
+        keeper.take_nodes(1)
+        server = keeper.restart()
+        assert_kept(server, node)
+        assert "damaged" not in server.log()
