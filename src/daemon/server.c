@@ -18,6 +18,9 @@
 #include "system/keeper.h"
 #include "system/log.h"
 
+/* What is in the sockets' buffers when a reload begins is served first, for so long. */
+#define ARRIVED_MS 50
+
 /* Between two reloads that peers ask for: each costs a new process, and a pause. */
 #define RELOAD_INTERVAL_MS 10000
 
@@ -46,6 +49,7 @@ static void server_enter(struct server *server, enum server_life life)
         return; /* what is decided stays so */
     }
     server->life = life;
+    server->since_ms = clock_now_ms();
     server->connections.is_draining = life != SERVER_SERVING;
     event_del(&server->drained);
     if (life == SERVER_SERVING) {
@@ -77,11 +81,11 @@ static enum refusal server_check_successor(struct server *server, char reason[SE
     }
     size_t n_missing = store_count_missing(store);
     if (n_missing > 0) {
-        bool one = n_missing == 1;
+        size_t n_live = server->connections.sessions.registry.n_live;
         snprintf(reason, SESSION_REASON_SIZE,
-                 "%zu registration%s of %zu %s not with %s, and a restart would lose %s", n_missing,
-                 one ? "" : "s", server->connections.sessions.registry.n_live, one ? "is" : "are",
-                 watcher_name(&store->watcher), one ? "it" : "them");
+                 "%zu of %zu registration%s not with %s, and a restart would lose %s", n_missing,
+                 n_live, n_live == 1 ? " is" : "s are", watcher_name(&store->watcher),
+                 n_missing == 1 ? "it" : "them");
         return REFUSAL_NOT_ALL_KEPT;
     }
     return REFUSAL_NONE;
@@ -102,13 +106,32 @@ static void server_hand_over(struct server *server)
     }
 }
 
-/* A request that is half sent is not waited for: its peer finds the connection closed, and
- * may be one that never sends the rest. */
-static void server_check_drained(struct server *server)
+static bool is_drained(const struct server *server)
 {
     bool drains = server->life == SERVER_RELOADING || server->life == SERVER_ENDING;
-    if (drains && server->connections.n_answering == 0) {
+    return drains && server->connections.n_answering == 0;
+}
+
+/* A request that is half sent is not waited for: its peer finds the connection closed, and
+ * may be one that never sends the rest. One that is complete, but not read yet, is: the event
+ * comes behind all that is ready. */
+static void server_check_drained(struct server *server)
+{
+    if (!is_drained(server)) {
+        return;
+    }
+    if (clock_now_ms() - server->since_ms < ARRIVED_MS) {
+        event_active(&server->idle, EV_TIMEOUT, 0);
+    } else {
         server_hand_over(server);
+    }
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd, (void)what;
+    if (is_drained(argument)) {
+        server_hand_over(argument);
     }
 }
 
@@ -350,6 +373,8 @@ static int server_set_up(struct server *server, const struct inheritance *inheri
                                         .channel = inheritance->channel,
                                         .memory = inheritance->memory};
     evtimer_assign(&server->drained, server->base, on_drained, server);
+    event_assign(&server->idle, server->base, -1, 0, on_idle, server);
+    event_priority_set(&server->idle, CONNECTIONS_PRIORITY_LAST);
     store_open(&connections->store, &config);
     int status = server_listen(server, inheritance, in_use);
     if (status == 0) {
@@ -446,6 +471,7 @@ void server_deinit(struct server *server)
     store_close(&connections->store);
     flood_deinit();
     drop_event(&server->drained);
+    drop_event(&server->idle);
     drop_event(&server->on_sigterm);
     drop_event(&server->on_sigint);
     drop_event(&server->on_sighup);

@@ -36,6 +36,8 @@ struct server {
     struct acceptor scraped;  /* of -metrics */
     struct event on_sigterm, on_sigint, on_sighup;
     struct event drained; /* the longest that reloading or ending may take */
+    struct event idle;    /* what has arrived has been served */
+    int64_t since_ms;     /* when its life became what it is, of the monotonic clock */
     enum server_life life;
 };
 

@@ -10,11 +10,11 @@ import re
 
 import pytest
 
-from harness import Daemon, wait_for
+from harness import PATIENCE_S, Daemon, wait_for
 from machine import need_descriptors
 from metrics.observed import Observed
 from wire import namespaces
-from wire.protocol import (LIMIT, NAMES, Node, begin, connect, exchange, found, names_reply, port2,
+from wire.protocol import (NAMES, Node, begin, connect, exchange, found, names_reply, port2,
                            read_all, send, settle)
 
 DESCRIPTORS = 256
@@ -142,7 +142,7 @@ def test_lookups_in_two_segments_survive_a_flood_of_single_bytes(ours):
                     flood.enter_context(begin(server.port))
                 settle(server)
                 send(asker, port2(b"held")[4:])
-                asker.settimeout(LIMIT)
+                asker.settimeout(PATIENCE_S)
                 answered += read_all(asker) == found(b"held")
         assert answered >= LOOKUPS - 2
         assert exchange(server, port2(b"held")) == found(b"held")

@@ -98,7 +98,7 @@ def traced(ours, tmp_path):
     with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
         server.pid = int(children.read())
     yield server, trace
-    assert exchange(server, KILL) == b"OK"
+    wait_for(lambda: exchange(server, KILL) == b"OK", what="the departure of all nodes")
     assert process.wait(10) == 0
 
 
