@@ -3,7 +3,7 @@
  * The registrations that were refused lately, and why.
  *
  * A node hears no reason, and tells its user that the name is in use. What has happened is
- * kept here for those who ask later (core/inventory).
+ * kept here for peers that ask later (core/inventory).
  */
 #ifndef EPMD_CORE_DENIALS_H
 #define EPMD_CORE_DENIALS_H

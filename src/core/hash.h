@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A keyed hash (SipHash-2-4), for tables whose keys peers can choose: without the seed
- * nobody finds keys that collide.
+ * no peer finds keys that collide.
  */
 #ifndef EPMD_CORE_HASH_H
 #define EPMD_CORE_HASH_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of networks, as options name them, and who is in it. */
+/* A list of networks, as options name them, and which peers are in it. */
 #include "core/networks.h"
 
 #include <errno.h>

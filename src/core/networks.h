@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of networks, as options name them, and who is in it.
+ * A list of networks, as options name them, and which peers are in it.
  *
  * A network has addresses of one family only: ::/0 has every IPv6 address and no IPv4
  * one, though IPv4 is held in its IPv6-mapped form. An empty list has no peer in it.

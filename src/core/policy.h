@@ -24,7 +24,7 @@ struct policy {
     struct networks allow_register;
 };
 
-/* Makes it that of stock epmd: lookups and names for everybody, registering for peers on
+/* Makes it that of stock epmd: lookups and names for every peer, registering for peers on
  * this host, nothing relaxed. */
 void policy_init(struct policy *policy);
 

@@ -144,7 +144,7 @@ static uint32_t creation_after(uint32_t creation)
     return creation == UINT32_MAX ? REGISTRY_CREATION_MIN : creation + 1;
 }
 
-/* A keyed hash of a counter: nobody can foresee it, and it needs no more randomness. */
+/* A keyed hash of a counter: no peer can foresee it, and it needs no more randomness. */
 static uint32_t registry_first_creation(struct registry *registry)
 {
     uint64_t n = registry->n_new_names++;

@@ -15,8 +15,8 @@ struct sheet {
     uint8_t bytes[];
 };
 
-/* Makes one of `len` bytes, which the caller, who owns one reference, fills in. Returns NULL
- * without memory. */
+/* Makes one of `len` bytes. The caller owns one reference, and fills the bytes in. Returns
+ * NULL without memory. */
 struct sheet *sheet_new(size_t len);
 
 /* Gives back what is beyond `len` bytes. Returns the sheet, which may have moved. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether sockets that were inherited are those that were asked for: whoever sets
- * ERL_EPMD_ADDRESS or ERL_EPMD_PORT beside a socket unit has to know that the unit wins.
+ * Whether the sockets that were inherited are those that the options name: an operator sets
+ * ERL_EPMD_ADDRESS or ERL_EPMD_PORT beside a socket unit, and has to know that the unit wins.
  */
 #ifndef EPMD_DAEMON_AGREEMENT_H
 #define EPMD_DAEMON_AGREEMENT_H

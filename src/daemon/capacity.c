@@ -11,7 +11,7 @@
 /* Descriptors that come and go beside the connections: syslog's, the notify socket. */
 #define DESCRIPTORS_BESIDE 4
 
-/* What nodes leave to those who ask: an eighth, within these bounds. */
+/* What nodes leave to peers that ask: an eighth, within these bounds. */
 #define ASKING_MIN ((size_t)8)
 #define ASKING_MAX ((size_t)1024)
 
@@ -38,7 +38,7 @@ static int count_descriptors(void)
     return lowest_free;
 }
 
-/* How many connections nodes leave to those who ask. */
+/* How many connections nodes leave to peers that ask. */
 static size_t capacity_asking(const struct capacity *capacity)
 {
     size_t asking = capacity->max_connections / 8;

@@ -97,7 +97,7 @@ int capacity_init(struct capacity *capacity, struct event_base *base,
 /* Frees what it has, once all connections are gone. */
 void capacity_deinit(struct capacity *capacity);
 
-/* How many nodes may be registered: some descriptors are left for those who ask. */
+/* How many nodes may be registered: some descriptors are left for peers that ask. */
 size_t capacity_max_registered(const struct capacity *capacity);
 
 /* Makes room for one more connection, of a peer at `host`, or on this host where that is NULL:

@@ -39,7 +39,7 @@ enum connection_state {
 };
 
 struct connection {
-    struct session session; /* has the descriptor, and who the peer is */
+    struct session session; /* has the descriptor and the peer */
     struct scrape scrape;   /* what has come of a request, where the protocol is HTTP */
     struct connections *all;
     struct event event;    /* the one thing that is waited for */

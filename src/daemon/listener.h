@@ -46,7 +46,7 @@ int listener_endpoint(int fd, struct endpoint *out);
 /* Whether a socket that listens on IPv6 addresses takes IPv4 connections, too. */
 bool listener_takes_ipv4(int fd);
 
-/* Reads who is at the other end of a connection. Returns 0, or a negative errno where
+/* Reads which peer is at the other end of a connection. Returns 0, or a negative errno where
  * there is no peer any more. */
 int listener_identify(int fd, struct listener_peer *out);
 

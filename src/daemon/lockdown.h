@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this process gives up before it serves: another user's rights (-user), and the
- * sandbox's layers (-no_sandbox). What is refused is logged. A layer that cannot be had
- * is done without; a user that cannot be had is not.
+ * sandbox's layers (-no_sandbox). What is refused is logged. A layer that is missing is
+ * skipped; failing to change the user is fatal.
  */
 #ifndef EPMD_DAEMON_LOCKDOWN_H
 #define EPMD_DAEMON_LOCKDOWN_H
@@ -18,7 +18,7 @@ struct lockdown {
     struct user user;
 };
 
-/* Looks up whom to become, while there is somebody to be told that it is impossible.
+/* Looks up the user to become, while standard error still tells the operator of a mistake.
  * `options` must outlive the lockdown. Returns 0 or a negative errno. */
 int lockdown_init(struct lockdown *lockdown, const struct options *options, bool is_worker);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each remote host has of something, so that one is not everyone.
+ * What each remote host has of something, so that no host takes all of it.
  *
  * A host is an IPv4 address, or an IPv6 network of 64 bits, which is what one host can
  * have the whole of (RFC 4291).

@@ -2,7 +2,7 @@
 /*
  * What happens to connections, in words for the log and in its fields.
  *
- * A refusal is told at LOG_WARNING with who asked, what, and why not, because the
+ * A refusal is told at LOG_WARNING with the peer, the request and the reason, because the
  * protocol tells the client no reason. What goes well is told only on request (-d).
  * Whatever came from a peer is escaped. Of a flood not every line is written (flood.h).
  */

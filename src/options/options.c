@@ -191,7 +191,7 @@ static int read_environment(const struct occasion *occasion, struct options *opt
     return 0;
 }
 
-/* Who watches over the daemon: our own keeper, the service manager, or nobody. */
+/* What watches over the daemon: our own keeper, the service manager, or nothing. */
 static int settle_keeper(struct options *options, char *error)
 {
     if (options->keeper && (options->no_keeper || options->systemd)) {

@@ -79,7 +79,7 @@ struct options {
 
 /* Reads arguments and environment; beside a command, nothing that is the daemon's alone.
  * Where something is wrong, `error` has one line that names it and says what would be right,
- * and it returns -EINVAL: a person may have typed it, whom the usage helps; or
+ * and it returns -EINVAL: a person may have typed it, and the usage helps; or
  * OPTIONS_MISCONFIGURED: it comes from the environment, or -systemd is among the words. */
 int options_read(int argc, char *const argv[], struct options *out, char error[OPTIONS_ERROR_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TCP sockets that listen on this host, whoever has opened them. */
+/* The TCP sockets that listen on this host, of all processes. */
 #ifndef EPMD_SYSTEM_LISTENERS_H
 #define EPMD_SYSTEM_LISTENERS_H
 
@@ -12,7 +12,7 @@
 struct listeners_socket {
     struct endpoint at;
     bool both_families;   /* of an IPv6 one: takes IPv4 connections, too */
-    uint32_t uid;         /* of the user who has opened it */
+    uint32_t uid;         /* of the user that has opened it */
     uint32_t inode;       /* the number by which /proc names it */
     uint32_t n_waiting;   /* connections that no process has accepted yet */
     uint32_t max_waiting; /* how many may wait before further ones are dropped */
