@@ -291,7 +291,8 @@ void state_remove(struct state *state, const struct registry_node *node)
 {
     uint8_t record[SNAPSHOT_RECORD_MAX];
     size_t len = snapshot_encode_gone(record, node);
-    state->true_len -= node->info.extra_len; /* which the departed name lacks */
+    /* That its name is known for a while is left out: so many are known at a time, and no more. */
+    state->true_len -= snapshot_record_len(node);
     if (!state->dirty) {
         state_append(state, record, len);
     }

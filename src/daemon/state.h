@@ -30,7 +30,8 @@
 struct state {
     int fd;              /* the file's, owned; -1: there is none */
     uint64_t start, end; /* of the records */
-    uint64_t true_len;   /* how long those that are true are, departed names included */
+    uint64_t true_len;   /* how long those of live nodes are, and of the names that were departed
+                            when all was written anew */
     bool dirty;          /* it lacks something, and is to be written anew */
 };
 
