@@ -262,14 +262,20 @@ static void store_confirm(struct store *store, uint64_t message)
     }
 }
 
-/* None of a message is held: it is offered again when something else has gone. */
+/* None of a message is held: it is offered again when something else has gone. A message that
+ * brought no registration, a listening socket or a question, says nothing of the keeper's room. */
 static void store_take_back(struct store *store, const struct notify_answer *answer)
 {
     struct store_entry *entry, *next;
+    bool brought_some = false;
     DL_FOREACH_SAFE (store->entries[STORE_SENT], entry, next) {
         if (entry->message == answer->number) {
             store_enter(store, entry, STORE_WAITING);
+            brought_some = true;
         }
+    }
+    if (!brought_some) {
+        return;
     }
     store->max_stored = count_sent(store);
     if (!store->is_full) {
@@ -454,7 +460,7 @@ void store_remove(struct store *store, struct store_entry *entry, const struct r
     if (store_has_sent(entry) && !store->is_closed) {
         /* The watcher's duplicate would keep the connection open. */
         shutdown(entry->fd, SHUT_RDWR);
-        if (has_watcher(store) && !store->watcher.keeper) {
+        if (has_watcher(store) && (!store->watcher.keeper || store->is_full)) {
             store->n_leaving++;
             event_add(&store->left, &leaving_time);
         }
