@@ -8,6 +8,7 @@ from wire.protocol import Node, exchange, found, port2, registered, settle
 
 EXTRA = b"e" * 1020
 LAPS = 6000  # of 1.1 KB
+BARE_LAPS = 12000  # of 0.13 KB
 MIB = 1 << 20
 
 
@@ -27,6 +28,19 @@ def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
         server = watcher.restart()
         assert registered(server) == [stays.name]
         assert exchange(server, port2(b"stays")) == found(b"stays", extra=EXTRA)
+
+
+def test_names_that_are_forgotten_do_not_make_the_state_grow(ours):
+    """Each is another one, without an extra field: only the last of them are known."""
+    with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays") as stays:
+        for number in range(BARE_LAPS):
+            Node(watcher.worker, b"guest%05d" % number).close()
+            if number % 100 == 0:
+                watcher.take_all()
+        settle(watcher.worker)
+        watcher.take_all()
+        assert os.fstat(watcher.held["s"][0]).st_blocks * 512 < MIB
+        assert registered(watcher.worker) == [stays.name]
 
 
 def watcher_started(watcher):

@@ -213,6 +213,20 @@ def test_a_signal_to_reload_what_is_gone_is_refused(installed, ours):
         assert installed.worker() == worker and state(node.sock) == "open"
 
 
+def test_nodes_are_kept_after_a_reload_that_was_refused(installed, ours):
+    """That refusal says nothing of the keeper's room: later registrations survive a reload."""
+    with Node(installed, b"a"):
+        os.unlink(installed.binary)
+        refused = run_epmd(ours, "-port", str(installed.port), "-reload")
+        assert refused.returncode == 1 and "No such file" in refused.stdout
+        install(installed, ours)
+        with Node(installed, b"b") as later:
+            result = run_epmd(ours, "-port", str(installed.port), "-reload")
+            assert (result.returncode, result.stdout) == (0, "Reloading\n")
+            assert exchange(installed, port2(b"b")) == found(b"b")
+            assert state(later.sock) == "open"
+
+
 def test_a_binary_that_crashes_is_left(installed, ours, tmp_path):
     with Node(installed, b"a") as node:
         install(installed, compiled(tmp_path, "abort();"))
