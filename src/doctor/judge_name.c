@@ -8,7 +8,7 @@
 #include "doctor/suggest.h"
 
 #define NAMES_SHOWN 5
-#define DENIAL_SHOWN_MS (10 * 60 * 1000)
+#define DENIAL_SHOWN_MS INT64_C(600000)
 
 /* Suggests what is close, or else shows what there is. */
 static void say_names(const struct facts *facts, struct findings *findings)

@@ -74,8 +74,8 @@ static void facts_are_values(void **state)
         "epmd_nodes_max 1001",
         "epmd_nodes_unlisted 0",
         "epmd_departed_names 1",
-        "epmd_node_info{name=\"live\",type=\"normal\",lowest_version=\"5\",highest_version=\"6\","
-        "peer=\"10.1.2.3\"} 1",
+        ("epmd_node_info{name=\"live\",type=\"normal\",lowest_version=\"5\",highest_version=\"6\","
+         "peer=\"10.1.2.3\"} 1"),
         "epmd_node_port{name=\"live\"} 4000",
         "epmd_node_registered_timestamp_seconds{name=\"live\"} 1060",
         "epmd_requests_total{request=\"PORT_PLEASE2_REQ\"} 18446744073709551615",

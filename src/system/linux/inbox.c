@@ -41,7 +41,9 @@ static void describe_program(const struct program *program, int error,
     snprintf(text, NOTIFY_REASON_SIZE, "%.150s: %s; put the new program there", program->path,
              strerror(-error));
     for (char *at = text; *at; at++) {
-        *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+        if ((unsigned char)*at < ' ' || *at == 0x7f) {
+            *at = '?';
+        }
     }
 }
 

@@ -58,8 +58,8 @@ static bool read_variable(struct takeover *out)
     const char *text = getenv(VARIABLE);
     long keeper, worker;
     *out = (struct takeover){.channel = -1, .image = -1};
-    /* NOLINTNEXTLINE(cert-err34-c): a keeper wrote it */
     return text &&
+           /* NOLINTNEXTLINE(cert-err34-c): a keeper wrote it */
            sscanf(text, "%ld %ld %d %d %d", &keeper, &worker, &out->channel, &out->image,
                   &out->end) == 5 &&
            keeper == getpid() && (out->worker = (pid_t)worker) > 0 && getenv(PATH_VARIABLE);
@@ -76,7 +76,8 @@ bool takeover_read(struct takeover *out)
     if (!read_variable(out)) {
         return false;
     }
-    out->path = strdup(getenv(PATH_VARIABLE));
+    const char *path = getenv(PATH_VARIABLE);
+    out->path = path ? strdup(path) : NULL;
     forget_takeover();
     (void)fcntl(out->channel, F_SETFD, FD_CLOEXEC);
     (void)fcntl(out->image, F_SETFD, FD_CLOEXEC);
