@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 /* Sheets that one call sends. What fits into one segment is to leave in one: some clients take
  * the first for the whole. */
@@ -56,7 +57,8 @@ int unsent_send(struct unsent *unsent, int fd)
 {
     struct iovec parts[PARTS_MAX];
     while (unsent->len > 0) {
-        ssize_t n = writev(fd, parts, collect(unsent, parts));
+        ssize_t n = unsent->listing ? writev(fd, parts, collect(unsent, parts))
+                                    : write(fd, unsent->at, unsent->at_len);
         if (n < 0 && errno != EINTR) {
             return errno == EWOULDBLOCK ? -EAGAIN : -errno;
         }
