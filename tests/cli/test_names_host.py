@@ -239,7 +239,7 @@ def test_options_of_other_commands_get_the_usage(ours, words):
     result = run_epmd(ours, "-port", str(free_port()), *words)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("usage: epmd")
-    others = " or -check" if words[0] == "-json" else ""
+    others = " or -check" if words[0] in ("-json", "-hosts") else ""
     assert result.stderr.endswith(f"\nepmd: {words[0]} goes only with -names{others}\n")
 
 

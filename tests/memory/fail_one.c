@@ -17,21 +17,24 @@ void *__libc_realloc(void *old, size_t size);
 
 static atomic_ulong n_allocations;
 static unsigned long fail_at;
-static int count_to = -1; /* opened early: the program may give up opening files */
+static const char *count_to; /* opened at the end: the program closes what is not its own */
 
 __attribute__((constructor)) static void read_number(void)
 {
     const char *text = getenv("FAIL_AT");
-    const char *path = getenv("COUNT_TO");
     fail_at = text ? strtoul(text, NULL, 10) : 0;
-    count_to = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+    count_to = getenv("COUNT_TO");
 }
 
 __attribute__((destructor)) static void write_count(void)
 {
     char text[24];
+    if (!count_to) {
+        return;
+    }
+    int to = open(count_to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int len = snprintf(text, sizeof text, "%lu\n", atomic_load(&n_allocations));
-    if (count_to >= 0 && write(count_to, text, (size_t)len) != len) {
+    if (to < 0 || write(to, text, (size_t)len) != len) {
         abort();
     }
 }

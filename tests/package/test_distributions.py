@@ -57,7 +57,7 @@ def test_all_recipes_have_the_version_of_the_program():
 LIBRARIES = {
     "jansson": ("libjansson-dev", "jansson-dev", "jansson"),
     "libcares": ("libc-ares-dev", "c-ares-dev", "c-ares"),
-    "libevent": ("libevent-dev", "libevent-dev", "libevent"),
+    "libevent_core": ("libevent-dev", "libevent-dev", "libevent"),
     "libseccomp": ("libseccomp-dev", "libseccomp-dev", None),  # Linux only
     "libsodium": ("libsodium-dev", "libsodium-dev", "libsodium"),
 }

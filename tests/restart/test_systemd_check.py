@@ -23,6 +23,7 @@ def booted(ours):
     machine = container.Machine(ours)
     try:
         machine.boot()
+        machine.do("sh", "-c", "echo 127.0.0.1 localhost $(uname -n) >>/etc/hosts")
         machine.do("sh", "-c", "systemctl stop epmd.socket epmd.service; userdel epmd;"
                    "systemd-sysusers /opt/units/epmd.sysusers && id epmd")
         yield machine
