@@ -13,6 +13,7 @@
 
 #include "client/commands.h"
 #include "client/output.h"
+#include "daemon/inheritance.h"
 #include "daemon/lockdown.h"
 #include "daemon/server.h"
 #include "doctor/check.h"
@@ -288,6 +289,13 @@ static int run_daemon(const struct options *options, char *const argv[])
     }
     if (is_later(&start)) {
         processes_name_own(argv[0]);
+    }
+    if (!is_later(&start) && inheritance_is_overlooked(options)) {
+        log_line(LOG_ERR,
+                 "a socket unit that listens on port %u has started this process (LISTEN_FDS); "
+                 "start epmd there with -systemd, and without -daemon and -address",
+                 options->port);
+        return end_with_restraint();
     }
     if (lockdown_init(&start.lockdown, options, is_later(&start)) < 0 ||
         (options->detach && !is_later(&start) && start_detach(&start) < 0)) {

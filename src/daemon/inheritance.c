@@ -80,3 +80,16 @@ void inheritance_free(struct inheritance *inheritance)
     inheritance->listeners = NULL;
     inheritance->nodes = NULL;
 }
+
+bool inheritance_is_overlooked(const struct options *options)
+{
+    int n = options->systemd ? 0 : notify_listen_fds();
+    for (int fd = NOTIFY_LISTEN_FDS_START; fd < NOTIFY_LISTEN_FDS_START + n; fd++) {
+        struct endpoint own;
+        if (socket_option(fd, SO_ACCEPTCONN) == 1 && listener_endpoint(fd, &own) == 0 &&
+            own.port == options->port) {
+            return true;
+        }
+    }
+    return false;
+}

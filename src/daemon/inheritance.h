@@ -6,6 +6,7 @@
 #ifndef EPMD_DAEMON_INHERITANCE_H
 #define EPMD_DAEMON_INHERITANCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "options/options.h"
@@ -23,5 +24,10 @@ struct inheritance {
  * -ENOMEM. The caller gives the arrays to inheritance_free(). */
 int inheritance_take(const struct options *options, struct inheritance *out);
 void inheritance_free(struct inheritance *inheritance);
+
+/* Whether a service manager has passed a socket that listens on the very port of the options,
+ * which do not say -systemd. Such a start would find its own port taken, by a socket behind
+ * which no epmd answers, and be woken up again for ever. */
+bool inheritance_is_overlooked(const struct options *options);
 
 #endif

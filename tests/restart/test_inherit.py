@@ -24,6 +24,19 @@ def test_descriptors_for_another_program_are_left_alone(ours):
         assert exchange(worker, NAMES) == worker.port.to_bytes(4, "big")
 
 
+@pytest.mark.parametrize("options", [[], ["-daemon"], ["-keeper"]], ids=str)
+def test_a_start_behind_a_socket_unit_without_systemd_fails_at_once(ours, options):
+    """It asks no epmd: its own port is held by the socket that it was passed."""
+    with Watcher(ours) as elsewhere:
+        elsewhere.listen()
+        worker = Worker(ours, elsewhere.held["l"], *options, env={"LISTEN_FDS": "1"},
+                        port=elsewhere.port)
+        worker.start(reachable=False)
+        assert worker.wait() == 1
+        assert "start epmd there with -systemd, and without -daemon and -address" in worker.log()
+        assert "answer" not in worker.log()
+
+
 def test_a_socket_with_the_port_of_metrics_on_another_address_is_not_theirs(ours):
     """It speaks epmd's protocol; -metrics opens its own."""
     port, other = free_port(), free_port()
