@@ -17,13 +17,7 @@
  * input's size: with unread bytes, close(2) would reset the connection, and the reply with it. */
 #define SURPLUS_READS_MAX 8
 
-/* How much of the listings is served at a time, before what came meanwhile is: so a lookup
- * waits for this at the most, and for one making. */
-#define TURN_PEERS_MAX 32
-#define TURN_BYTES_MAX ((size_t)1 << 20)
-
-/* After this they are served though cheaper requests wait. */
-static const struct timeval turn_at_last = {.tv_usec = 50000};
+const struct timeval connection_turn_at_last = {.tv_usec = 50000};
 
 static void connection_read(struct connection *connection);
 static void connection_send_unsent(struct connection *connection);
@@ -278,8 +272,8 @@ static void connection_send_unsent(struct connection *connection)
 
 /* Starts to send a reply, after which comes `then`. Only what the socket does not take at once
  * is kept. */
-static void connection_reply(struct connection *connection, struct unsent *reply,
-                             enum session_verdict then)
+void connection_reply(struct connection *connection, struct unsent *reply,
+                      enum session_verdict then)
 {
     unsigned delay_s =
         connection->protocol == CONNECTION_EPMD ? connection->all->options->delay_write_s : 0;
@@ -302,70 +296,11 @@ static void connection_await_turn(struct connection *connection)
     struct connections *all = connection->all;
     capacity_move(&all->capacity, &connection->slot, queue_for(connection));
     if (!all->to_be_listed) {
-        event_add(&all->late, &turn_at_last);
+        event_add(&all->late, &connection_turn_at_last);
     }
     DL_APPEND(all->to_be_listed, connection);
     event_active(&all->turn, EV_TIMEOUT, 0);
     connection_enter(connection, CONNECTION_TO_BE_LISTED, 0, 0);
-}
-
-/* Looks at the peer of a request before its answer is made. Returns whether it may be
- * answered now. One that has gone gets nothing. One that has sent its end may have gone, or
- * still read: it is answered after all that have not. */
-static bool connection_is_next(struct connection *connection)
-{
-    struct connections *all = connection->all;
-    char byte;
-    ssize_t n = recv(connection->session.fd, &byte, 1, MSG_PEEK);
-    if (n < 0 && !may_come_later(errno)) {
-        connection_free(connection, REPORT_END_BROKEN);
-        return false;
-    }
-    if (n == 0 && !connection->peer_has_ended) {
-        connection->peer_has_ended = true;
-        DL_DELETE(all->to_be_listed, connection);
-        DL_APPEND(all->to_be_listed, connection);
-        return false;
-    }
-    return true;
-}
-
-/* Returns how many bytes the answer had. The connection may be gone then. */
-static size_t connection_list(struct connection *connection)
-{
-    struct connections *all = connection->all;
-    struct session_outcome outcome;
-    struct unsent reply;
-    DL_DELETE(all->to_be_listed, connection);
-    connection->state = CONNECTION_READING;
-    all->n_answering--;
-    session_list(&connection->session, &all->sessions, &outcome);
-    report_outcome(&connection->session, NULL, 0, &outcome);
-    if (outcome.verdict != SESSION_REPLY) {
-        connection_free(connection, REPORT_END_REFUSED);
-        return 0;
-    }
-    unsent_init_listing(&reply, outcome.listing);
-    connection_reply(connection, &reply, SESSION_REPLY);
-    return outcome.reply_len;
-}
-
-void connection_on_turn(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd, (void)what;
-    struct connections *all = argument;
-    size_t n_looked_at = 0, len = 0;
-    while (all->to_be_listed && n_looked_at++ < TURN_PEERS_MAX && len < TURN_BYTES_MAX) {
-        /* One that is not next has left the head of the list. */
-        if (connection_is_next(all->to_be_listed)) { /* NOLINT(clang-analyzer-unix.Malloc) */
-            len += connection_list(all->to_be_listed);
-        }
-    }
-    event_del(&all->late);
-    if (all->to_be_listed) {
-        event_add(&all->late, &turn_at_last);
-        event_active(&all->turn, EV_TIMEOUT, 0);
-    }
 }
 
 /* ---- reading ---- */

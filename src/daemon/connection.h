@@ -97,8 +97,13 @@ enum refusal connection_start(struct connections *all, enum connection_protocol 
 int connection_adopt(struct connections *all, int fd, const struct endpoint *peer, bool local,
                      struct registry_node *node);
 
-/* Serves some of those that wait to be listed: the callback of `turn` and `late`. */
-void connection_on_turn(evutil_socket_t fd, short what, void *all);
+/* After this, those that wait to be listed are served though cheaper requests wait. */
+extern const struct timeval connection_turn_at_last;
+
+/* Starts to send a reply, after which comes `then`. Only what the socket does not take at once
+ * is kept. The connection may be gone afterwards. */
+void connection_reply(struct connection *connection, struct unsent *reply,
+                      enum session_verdict then);
 
 /* Closes it, unregisters its node, frees it; `end` is for the log. A reply that is cut off so
  * ends in a reset. */

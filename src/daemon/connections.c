@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/report.h"
+#include "daemon/turn.h"
 #include "system/clock.h"
 #include "system/descriptors.h"
 #include "system/log.h"
@@ -182,9 +183,9 @@ int connections_init(struct connections *all, const struct connections_hooks *ho
         return status;
     }
     all->hooks = *hooks;
-    event_assign(&all->turn, all->base, -1, 0, connection_on_turn, all);
+    event_assign(&all->turn, all->base, -1, 0, turn_serve, all);
     event_priority_set(&all->turn, CONNECTIONS_PRIORITY_LAST);
-    evtimer_assign(&all->late, all->base, connection_on_turn, all);
+    evtimer_assign(&all->late, all->base, turn_serve, all);
     all->scrapes = (struct scrape_context){.look = look, .argument = all};
     gethostname(all->host, sizeof all->host - 1);
     session_context_init(&all->sessions, capacity_max_registered(&all->capacity),

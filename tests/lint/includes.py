@@ -27,7 +27,8 @@ MAY_INCLUDE = {
 DAEMON = {
     "server": {"acceptor", "connections", "flood", "inheritance", "report", "restore"},
     "restore": {"connections", "inheritance", "listener"},
-    "connections": {"connection", "listener", "report"},
+    "connections": {"connection", "listener", "report", "turn"},
+    "turn": {"connection", "report", "unsent"},
     "connection": {"capacity", "report", "store", "unsent"},
     "store": {"state", "watcher"},
     "capacity": {"quota"},
