@@ -26,7 +26,7 @@ static bool is_in_one(const struct network *network, const struct address *peer)
     struct networks one;
     write_network(network, text, sizeof text);
     REQUIRE(networks_parse(text, &one, error) == 0);
-    REQUIRE(one.n == 1 && !one.any && !one.local && !one.none);
+    REQUIRE(one.n == 1 && !one.any && !one.local && !one.has_private && !one.none);
     REQUIRE(address_equal(&one.networks[0].base, &network->base));
     REQUIRE(one.networks[0].prefix_bits == network->prefix_bits);
     REQUIRE(networks_contain(&one, &network->base));
@@ -35,9 +35,10 @@ static bool is_in_one(const struct network *network, const struct address *peer)
 
 static void require_sane(const struct networks *networks, const struct address *peer)
 {
-    bool in_one = networks->any;
+    bool in_one = networks->any || (networks->has_private && address_is_private(peer));
+    bool has_part = networks->any || networks->local || networks->has_private || networks->n > 0;
     REQUIRE(networks->n <= NETWORKS_MAX);
-    REQUIRE(networks->none != (networks->any || networks->local || networks->n > 0));
+    REQUIRE(networks->none != has_part);
     for (size_t i = 0; i < networks->n; i++) {
         in_one |= is_in_one(&networks->networks[i], peer);
     }
@@ -53,6 +54,7 @@ static void require_text(const struct networks *networks)
     REQUIRE(strlen(text) < sizeof text);
     REQUIRE(networks_parse(text, &again, error) == 0);
     REQUIRE(again.any == networks->any && again.local == networks->local);
+    REQUIRE(again.has_private == networks->has_private);
     REQUIRE(again.none == networks->none && again.n == networks->n);
     REQUIRE(memcmp(again.networks, networks->networks, again.n * sizeof *again.networks) == 0);
 }
