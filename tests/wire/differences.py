@@ -76,6 +76,12 @@ WIRE = {
     "idle connections beyond the descriptor limit": Difference(
         "no number of peers may end the daemon",
         stock="ended", otp27="runs", ours="runs"),
+    "a lookup with 64 descriptors and 100 idle connections": Difference(
+        "an idle connection gives way to one that asks",
+        stock="ended", otp27="no answer", ours="answered"),
+    "trickling bytes while other requests come": Difference(
+        "the packet timeout counts from the connection on, or a peer could stay for ever",
+        stock="stays", otp27="closed", ours="closed"),
     "registrations with a soft limit of 256 descriptors": Difference(
         "the hard limit is what the administrator meant",
         stock="ended", otp27="runs", ours="runs"),

@@ -95,7 +95,7 @@ def _(start):
 @case("a taken name asked for and reset before the refusal")
 def _(start):
     """-delay_write keeps the refusal back until the reset has arrived."""
-    server = start("-delay_write", "1")
+    server = start("-delay_write", "2")
     with Node(server, b"held"):
         sock = connect(server.port)
         send(sock, alive2(b"held"))
@@ -142,15 +142,15 @@ def _(start):
         return "refused" if read_exactly(early, 6)[1] else "registered"
 
 
-@case("trickling bytes")
-def _(start):
-    server = start("-packet_timeout", "1")
+def trickles(server, meanwhile=lambda: None):
+    """What becomes of a connection with a packet timeout of a second on which bytes trickle."""
     with connect(server.port) as sock:
         send(sock, b"\x01\x00z")
         sock.settimeout(0.1)
-        end = time.monotonic() + 8
+        end = time.monotonic() + 4
         while time.monotonic() < end:
             try:
+                meanwhile()
                 sock.sendall(b"a")
                 if sock.recv(1) == b"":
                     return "closed"
@@ -159,6 +159,32 @@ def _(start):
             except ConnectionError:
                 return "closed"
     return "stays"
+
+
+@case("trickling bytes")
+def _(start):
+    return trickles(start("-packet_timeout", "1"))
+
+
+@case("trickling bytes while other requests come")
+def _(start):
+    server = start("-packet_timeout", "1")
+    return trickles(server, lambda: registered(server))
+
+
+@case("a lookup with 64 descriptors and 100 idle connections")
+def _(start):
+    server = start(wrapper=("prlimit", "--nofile=64:64"))
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+        for _ in range(100):
+            stack.enter_context(connect(server.port))
+        if runs(server) == "ended":
+            return "ended"
+        with connect(server.port) as sock:
+            send(sock, port2(b"unknown"))
+            sock.settimeout(3)
+            return "answered" if sock.recv(2) == b"w\1" else "closed"
+    return "ended" if runs(server) == "ended" else "no answer"
 
 
 def runs(server):
