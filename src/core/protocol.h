@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests and replies of the EPMD protocol (Erlang/OTP, "Distribution Protocol",
- * section "EPMD Protocol").
+ * section "EPMD Protocol"; byte by byte in epmd-protocol(7)).
  *
  * A request is a frame: its length in two bytes, then that many bytes, of which the
  * first is the tag. Replies carry no length. All integers are big-endian. Nothing

@@ -144,5 +144,5 @@ void options_print_usage(FILE *out)
     print_options(out, true);
     fputs("\nEnvironment:\n", out);
     print_variables(out);
-    fputs("See epmd(1).\n", out);
+    fputs("See epmd(1), epmd-protocol(7) and epmd-monitoring(7).\n", out);
 }

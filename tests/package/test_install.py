@@ -20,6 +20,8 @@ BELOW_PREFIX = {
     "share/fish/vendor_completions.d/epmd.fish",
     "share/licenses/epmd/LICENSE",
     "share/man/man1/epmd.1",
+    "share/man/man7/epmd-monitoring.7",
+    "share/man/man7/epmd-protocol.7",
     "share/zsh/site-functions/_epmd",
 }
 

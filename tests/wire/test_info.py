@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """INFO_REQ: what the daemon tells of itself and its nodes, byte by byte.
 
-The reply is read here by its description in epmd(1), without the code under test.
+The reply is read here by its description in epmd-protocol(7), without the code under test.
 """
 
 import contextlib
