@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/quota.h"
 #include "core/refusal.h"
-#include "daemon/quota.h"
 
 enum capacity_queue {
     CAPACITY_NONE,   /* just accepted */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each remote host has of something. */
-#include "daemon/quota.h"
+#include "core/quota.h"
 
 #include <stdlib.h>
 #include <string.h>

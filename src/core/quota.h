@@ -5,8 +5,8 @@
  * A host is an IPv4 address, or an IPv6 network of 64 bits, which is what one host can
  * have the whole of (RFC 4291).
  */
-#ifndef EPMD_DAEMON_QUOTA_H
-#define EPMD_DAEMON_QUOTA_H
+#ifndef EPMD_CORE_QUOTA_H
+#define EPMD_CORE_QUOTA_H
 
 #include <stdbool.h>
 #include <stdint.h>
