@@ -27,7 +27,7 @@ enum record_kind {
 const char *inventory_watcher_name(enum inventory_watcher watcher)
 {
     static const char *const names[INVENTORY_WATCHERS] = {
-        [INVENTORY_NOBODY] = "none",
+        [INVENTORY_NO_WATCHER] = "none",
         [INVENTORY_KEEPER] = "keeper",
         [INVENTORY_MANAGER] = "manager",
     };
@@ -210,7 +210,7 @@ static uint8_t read_record(struct wire_reader *reader, struct wire_reader *body)
 static enum inventory_watcher read_watcher(struct wire_reader *reader)
 {
     uint8_t watcher = wire_read_u8(reader);
-    return watcher < INVENTORY_WATCHERS ? (enum inventory_watcher)watcher : INVENTORY_NOBODY;
+    return watcher < INVENTORY_WATCHERS ? (enum inventory_watcher)watcher : INVENTORY_NO_WATCHER;
 }
 
 static void read_listeners(struct wire_reader *reader, struct inventory_daemon *out)

@@ -42,7 +42,7 @@
 
 /* Who keeps the registrations when the process that serves ends. */
 enum inventory_watcher {
-    INVENTORY_NOBODY,
+    INVENTORY_NO_WATCHER,
     INVENTORY_KEEPER,
     INVENTORY_MANAGER, /* the service manager */
     INVENTORY_WATCHERS,

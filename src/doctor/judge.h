@@ -30,6 +30,8 @@ void judge_handshake(const struct facts *facts, struct findings *findings);
 /* A step for each node of this host. */
 void judge_nodes(const struct facts *facts, struct findings *findings);
 
+/* What several steps share. */
+
 /* Judges what is wrong with this host's epmd: as a failure, or as a warning where the target is
  * elsewhere. */
 void judge_fault(const struct facts *facts, struct findings *findings, const char *cause);

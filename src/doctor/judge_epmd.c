@@ -82,7 +82,7 @@ static void judge_program(const struct facts *facts, struct findings *findings)
     }
     findings_say(findings, "; the program on disk is another one (this is %s)", EPMD_VERSION);
     findings_cure(findings, "let that take over: ");
-    if (daemon->watcher == INVENTORY_NOBODY) {
+    if (daemon->watcher == INVENTORY_NO_WATCHER) {
         cure_end(daemon, findings);
         findings_cure(findings, "and start it anew");
     } else {
@@ -227,7 +227,7 @@ void judge_restart(const struct facts *facts, struct findings *findings)
                                "and Java nodes do not register again");
         findings_cure(findings, "run this epmd in its place, with -daemon or under systemd");
         findings_judge(findings, FINDINGS_WARNING, "not_kept");
-    } else if (daemon->watcher == INVENTORY_NOBODY) {
+    } else if (daemon->watcher == INVENTORY_NO_WATCHER) {
         judge_unwatched(daemon, findings);
     } else {
         judge_watched(daemon, findings);

@@ -3,28 +3,6 @@
 #include "client/names_reply.h"
 #include "doctor/judge.h"
 
-void judge_fault(const struct facts *facts, struct findings *findings, const char *cause)
-{
-    findings_judge(findings, facts->is_here ? FINDINGS_FAILED : FINDINGS_WARNING, cause);
-}
-
-bool judge_other_port(const struct facts *facts, struct findings *findings)
-{
-    for (size_t i = 0; facts->is_here && i < facts->n_others; i++) {
-        const struct facts_epmd *other = &facts->others[i];
-        if (facts->target.has_name && names_reply_has(&other->names, facts->target.name)) {
-            findings_say(findings, "; the epmd on port %u of this host knows that name",
-                         other->port);
-            findings_cure(findings,
-                          "let all nodes use the same port: start them without ERL_EPMD_PORT, or "
-                          "all with ERL_EPMD_PORT=%u",
-                          other->port);
-            return true;
-        }
-    }
-    return false;
-}
-
 static void judge_others(const struct facts *facts, struct findings *findings)
 {
     uint16_t variable = facts->variable_port;

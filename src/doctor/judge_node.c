@@ -35,33 +35,6 @@ static bool say_elsewhere(const struct facts *facts, uint16_t port, struct findi
     return found;
 }
 
-/* The connection that holds the name may be any process's: one that a node has left open to its
- * children, or a forwarder's. */
-void judge_cure_stale(const struct facts *facts, const char *name, struct findings *findings)
-{
-    struct inventory_node held;
-    char peer[ADDRESS_TEXT_SIZE];
-    findings_cure(findings, "the registration is stale: a process holds its connection, but no "
-                            "longer listens. ");
-    if (!facts_find_registration(&facts->here, name, &held)) {
-        findings_cure(findings,
-                      "\"ss -tnp dport = %u\" shows the connections to epmd and their processes: "
-                      "end the one that holds the name; or, as root, free the name without ending "
-                      "epmd: ss -K dst ADDRESS dport = %u sport = PORT, with the connection's own "
-                      "address and port",
-                      facts->port, facts->port);
-        return;
-    }
-    address_format(&held.peer.address, peer);
-    bool ipv4 = address_is_ipv4(&held.peer.address);
-    findings_cure(findings,
-                  "\"ss -tnp sport = %u\" shows its process, and \"epmd -names -l\" its user: end "
-                  "that process; or, as root, free the name without ending epmd: ss -K src "
-                  "%s%s%s sport = %u dport = %u",
-                  held.peer.port, ipv4 ? "" : "[", peer, ipv4 ? "" : "]", held.peer.port,
-                  facts->port);
-}
-
 static void judge_refusal(const struct facts *facts, uint16_t port, struct findings *findings)
 {
     if (say_elsewhere(facts, port, findings)) {

@@ -24,27 +24,6 @@ static bool was_said(const struct facts *facts, size_t i)
     return false;
 }
 
-void judge_say_holder(struct findings *findings, const struct facts_socket *socket)
-{
-    const struct process *process = &socket->process;
-    char text[NAME_TEXT_SIZE];
-    if (process->pid == 0) {
-        findings_say(findings, "a process with a socket of user %s", socket->user);
-        return;
-    }
-    name_format((const uint8_t *)process->name, strlen(process->name), text, sizeof text);
-    findings_say(findings, "%s (process %ld, socket of user %s", *text ? text : "a process",
-                 (long)process->pid, socket->user);
-    if (*process->program) {
-        name_format((const uint8_t *)process->program, strlen(process->program), text, sizeof text);
-        findings_say(findings, ", program %s%s", text,
-                     process->missing    ? ", which is gone"
-                     : process->replaced ? ", replaced since"
-                                         : "");
-    }
-    findings_say(findings, ")");
-}
-
 /* Returns how many sockets listen on the port. */
 static size_t say_holders(const struct facts *facts, struct findings *findings)
 {
@@ -70,33 +49,6 @@ static bool holder_is_hidden(const struct facts *facts)
         }
     }
     return false;
-}
-
-void judge_say_unit(const struct unit *unit, struct findings *findings)
-{
-    findings_say(findings, "; %s %s (%s", unit->name,
-                 unit->n_restarts > 1 ? "fails again and again" : "has failed",
-                 *unit->result ? unit->result : unit->sub);
-    if (unit->exit_status != 0) {
-        findings_say(findings, ", its program ended with status %u", unit->exit_status);
-    }
-    if (unit->n_restarts != 0) {
-        findings_say(findings, ", started again %u time%s", unit->n_restarts,
-                     unit->n_restarts == 1 ? "" : "s");
-    }
-    findings_say(findings, ")");
-    if (*unit->last_line) {
-        findings_say(findings, "; its last line in the log: ");
-        findings_say_quoted(findings, unit->last_line, strlen(unit->last_line));
-    }
-}
-
-void judge_cure_unit(const struct unit *unit, struct findings *findings)
-{
-    findings_cure(findings,
-                  "mend what \"journalctl -u %s\" shows, then: systemctl reset-failed %s && "
-                  "systemctl restart epmd.socket",
-                  unit->name, unit->name);
 }
 
 static void judge_no_listener(const struct facts *facts, struct findings *findings)

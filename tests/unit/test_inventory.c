@@ -372,7 +372,7 @@ static void more_than_there_is_room_for_is_cut(void **state)
     len = wire_writer_len(&writer);
     assert_int_equal(inventory_read_daemon(&reader, guarded_copy(bytes, len), len, &daemon), 0);
     assert_int_equal(daemon.n_listeners, INVENTORY_LISTENERS_MAX);
-    assert_int_equal(daemon.watcher, INVENTORY_NOBODY);
+    assert_int_equal(daemon.watcher, INVENTORY_NO_WATCHER);
     assert_memory_equal(daemon.version, "a?\"??b??", 8);
     assert_int_equal(strlen(daemon.version), sizeof daemon.version - 1);
     assert_int_equal(strlen(daemon.allow_register), sizeof daemon.allow_register - 1);

@@ -114,7 +114,7 @@ static void another_version_runs(void **state)
     assert_judged(finding, FINDINGS_WARNING, "old_program");
     assert_non_null(strstr(finding->found, "version 0.0.1"));
     assert_non_null(strstr(finding->cure, "epmd -reload"));
-    facts.here.daemon.watcher = INVENTORY_NOBODY; /* which would refuse it */
+    facts.here.daemon.watcher = INVENTORY_NO_WATCHER; /* which would refuse it */
     assert_null(strstr(judge(judge_epmd)->cure, "-reload"));
 }
 
