@@ -33,52 +33,59 @@ static int set_command(const struct option *option, const char *word, const char
     return 0;
 }
 
+/* A value of which nothing but the member of its option is made. */
+static int set_member(const struct option *option, const char *word, const char *value,
+                      void *member, char *error)
+{
+    switch (option->kind) {
+    case OPTION_SECONDS:
+        return value_read_unsigned(word, value, " of seconds", SECONDS_MAX, member, error);
+    case OPTION_NUMBER:
+        return value_read_unsigned(word, value, "", NUMBER_MAX, member, error);
+    case OPTION_PERCENT:
+        return value_read_unsigned(word, value, " of percent", 100, member, error);
+    case OPTION_NETWORKS:
+        return value_read_networks(word, value, member, error);
+    case OPTION_REGISTRANTS:
+        return value_read_registrants(word, value, member, error);
+    case OPTION_ENDPOINT:
+        return value_read_endpoint(word, value, member, error);
+    case OPTION_PATH:
+        return value_read_path(word, value, member, error);
+    case OPTION_LOG_TARGET:
+        return value_read_log_target(word, value, member, error);
+    case OPTION_LOG_LEVEL:
+        return value_read_log_level(word, value, member, error);
+    default:
+        *(const char **)member = value;
+        return 0;
+    }
+}
+
 static int set_option(const struct option *option, const char *word, const char *value,
                       struct options *options, char *error)
 {
-    char *member = (char *)options + option->offset;
+    void *member = (char *)options + option->offset;
     switch (option->kind) {
     case OPTION_FLAG:
         *(bool *)member = true;
         return 0;
     case OPTION_COUNT:
-        ++*(unsigned *)(void *)member;
+        ++*(unsigned *)member;
         return 0;
     case OPTION_PORT:
         options->port_from = (struct option_origin){.word = word, .value = value};
-        return value_read_port(word, value, (uint16_t *)(void *)member, error);
-    case OPTION_SECONDS:
-        return value_read_unsigned(word, value, " of seconds", SECONDS_MAX,
-                                   (unsigned *)(void *)member, error);
-    case OPTION_NUMBER:
-        return value_read_unsigned(word, value, "", NUMBER_MAX, (unsigned *)(void *)member, error);
-    case OPTION_PERCENT:
-        return value_read_unsigned(word, value, " of percent", 100, (unsigned *)(void *)member,
-                                   error);
+        return value_read_port(word, value, member, error);
     case OPTION_ADDRESSES:
         options->addresses_from = (struct option_origin){.word = word, .value = value};
         return value_read_addresses(word, value, options, error);
-    case OPTION_NETWORKS:
-        return value_read_networks(word, value, (struct networks *)(void *)member, error);
-    case OPTION_REGISTRANTS:
-        return value_read_registrants(word, value, (struct networks *)(void *)member, error);
-    case OPTION_ENDPOINT:
-        return value_read_endpoint(word, value, (struct endpoint *)(void *)member, error);
-    case OPTION_TEXT:
-        *(const char **)(void *)member = value;
-        return 0;
-    case OPTION_PATH:
-        return value_read_path(word, value, (const char **)(void *)member, error);
     case OPTION_LAYERS:
         return value_read_layers(word, value, options, error);
-    case OPTION_LOG_TARGET:
-        return value_read_log_target(word, value, (enum log_target *)(void *)member, error);
-    case OPTION_LOG_LEVEL:
-        return value_read_log_level(word, value, (int *)(void *)member, error);
     case OPTION_COMMAND:
         return set_command(option, word, value, options, error);
+    default:
+        return set_member(option, word, value, member, error);
     }
-    return 0;
 }
 
 /* All of an optional value is in brackets: "[NAME[@HOST]]", but not "[ADDR:]PORT". */
