@@ -24,14 +24,6 @@ static void connection_send_unsent(struct connection *connection);
 
 /* ---- the end ---- */
 
-/* A reply that stops in the middle must not look complete: NAMES and DUMP have no length, so
- * only a reset tells the peer. */
-static void connection_reset_on_close(const struct connection *connection)
-{
-    const struct linger at_once = {.l_onoff = 1};
-    (void)setsockopt(connection->session.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
 static void connection_drop_unsent(struct connection *connection)
 {
     unsent_free(connection->unsent);
@@ -39,12 +31,13 @@ static void connection_drop_unsent(struct connection *connection)
 }
 
 /* The end of the last descriptor takes it out of epoll's set, which is cheaper than to do
- * so before; but one that the watcher has a duplicate of is not the last. */
+ * so before; but one that the watcher has a duplicate of is not the last. A reply that stops in
+ * the middle must not look complete: NAMES and DUMP have no length, so only a reset tells. */
 static void connection_close(struct connection *connection)
 {
-    bool has_duplicate = store_has_sent(&connection->entry);
-    if (connection->unsent) {
-        connection_reset_on_close(connection);
+    bool has_duplicate = handover_has_sent(&connection->entry);
+    if (connection->unsent && !has_duplicate) {
+        descriptors_reset_on_close(connection->session.fd);
     }
     if (!has_duplicate) {
         close(connection->session.fd);
@@ -64,6 +57,15 @@ static bool is_answering(enum connection_state state)
            state == CONNECTION_REPLYING;
 }
 
+static void connection_leave_state(struct connection *connection)
+{
+    struct connections *all = connection->all;
+    all->n_answering -= is_answering(connection->state);
+    if (connection->state == CONNECTION_TO_BE_LISTED) {
+        DL_DELETE(all->to_be_listed, connection);
+    }
+}
+
 void connection_free(struct connection *connection, enum report_end end)
 {
     struct connections *all = connection->all;
@@ -74,10 +76,7 @@ void connection_free(struct connection *connection, enum report_end end)
         all->sessions.counters.expired += end == REPORT_END_EXPIRED;
         all->sessions.counters.evicted += end == REPORT_END_EVICTED;
     }
-    all->n_answering -= is_answering(connection->state);
-    if (connection->state == CONNECTION_TO_BE_LISTED) {
-        DL_DELETE(all->to_be_listed, connection);
-    }
+    connection_leave_state(connection);
     if (was_registered) {
         store_remove(&all->store, &connection->entry, connection->session.node);
     }
@@ -93,12 +92,6 @@ void connection_free(struct connection *connection, enum report_end end)
     all->hooks.ended(all->hooks.argument, command);
 }
 
-/* Whether a recv(2) that failed only has to be made again. */
-static bool may_come_later(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
 /* What the node sent is read and dropped: with unread bytes, close(2) would reset the
  * connection instead of ending it. */
 static void connection_end_registration(struct connection *connection)
@@ -107,7 +100,7 @@ static void connection_end_registration(struct connection *connection)
     ssize_t n = recv(connection->session.fd, all->input, sizeof all->input, 0);
     if (n > 0) {
         connection_free(connection, REPORT_END_TALKED);
-    } else if (n == 0 || !may_come_later(errno)) {
+    } else if (n == 0 || !descriptors_may_try_again(errno)) {
         connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);
     }
 }
@@ -167,8 +160,11 @@ static void connection_enter(struct connection *connection, enum connection_stat
                              unsigned delay_s)
 {
     struct connections *all = connection->all;
+    connection_leave_state(connection);
     all->n_answering += is_answering(state);
-    all->n_answering -= is_answering(connection->state);
+    if (state == CONNECTION_TO_BE_LISTED) {
+        DL_APPEND(all->to_be_listed, connection);
+    }
     connection->state = state;
     if (connection_watch(connection, what, delay_s) < 0) {
         report_failed(&connection->session);
@@ -245,7 +241,7 @@ static void connection_keep_unsent(struct connection *connection, const struct u
     struct capacity *capacity = &connection->all->capacity;
     connection->unsent = unsent_keep(left);
     if (!connection->unsent) {
-        connection_reset_on_close(connection);
+        descriptors_reset_on_close(connection->session.fd);
         connection_free(connection, REPORT_END_NO_MEMORY);
         return;
     }
@@ -270,8 +266,6 @@ static void connection_send_unsent(struct connection *connection)
     }
 }
 
-/* Starts to send a reply, after which comes `then`. Only what the socket does not take at once
- * is kept. */
 void connection_reply(struct connection *connection, struct unsent *reply,
                       enum session_verdict then)
 {
@@ -290,15 +284,13 @@ void connection_reply(struct connection *connection, struct unsent *reply,
 
 /* ---- listings ---- */
 
-/* Puts a request whose answer grows with the nodes behind all that is cheaper. */
-static void connection_await_turn(struct connection *connection)
+void connection_await_turn(struct connection *connection)
 {
     struct connections *all = connection->all;
     capacity_move(&all->capacity, &connection->slot, queue_for(connection));
     if (!all->to_be_listed) {
         event_add(&all->late, &connection_turn_at_last);
     }
-    DL_APPEND(all->to_be_listed, connection);
     event_active(&all->turn, EV_TIMEOUT, 0);
     connection_enter(connection, CONNECTION_TO_BE_LISTED, 0, 0);
 }
@@ -397,7 +389,7 @@ static void connection_read(struct connection *connection)
     bool is_http = connection->protocol == CONNECTION_HTTP;
     size_t want = is_http ? scrape_want(&connection->scrape) : session_want(&connection->session);
     ssize_t n = recv(connection->session.fd, all->input, want, 0);
-    if (n < 0 && may_come_later(errno)) {
+    if (n < 0 && descriptors_may_try_again(errno)) {
         connection_await_first_bytes(connection);
     } else if (n <= 0) {
         connection_free(connection, n == 0 ? REPORT_END_HUNG_UP : REPORT_END_BROKEN);

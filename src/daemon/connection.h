@@ -48,7 +48,7 @@ struct connection {
     enum connection_state state;
     enum session_verdict after_reply; /* what comes when all of it is sent */
     struct capacity_slot slot;
-    struct store_entry entry;       /* of a registered one */
+    struct handover_entry entry;    /* of a registered one */
     struct connection *prev, *next; /* in the list of those to be listed */
     bool peer_has_ended;            /* the peer sends no more; of those */
 };
@@ -99,6 +99,10 @@ int connection_adopt(struct connections *all, int fd, const struct endpoint *pee
 
 /* After this, those that wait to be listed are served though cheaper requests wait. */
 extern const struct timeval connection_turn_at_last;
+
+/* Puts a request whose answer grows with the nodes behind all that is cheaper, and behind all
+ * that wait likewise. */
+void connection_await_turn(struct connection *connection);
 
 /* Starts to send a reply, after which comes `then`. Only what the socket does not take at once
  * is kept. The connection may be gone afterwards. */

@@ -158,6 +158,22 @@ static void look(void *argument, const struct endpoint *peer, bool local, struct
 
 /* ---- all of them ---- */
 
+static void connections_init_sessions(struct connections *all, const uint8_t seed[HASH_SEED_SIZE])
+{
+    const struct options *options = all->options;
+    session_context_init(&all->sessions, capacity_max_registered(&all->capacity),
+                         options->debug ? DEPARTED_MAX_DEBUG : DEPARTED_MAX, seed);
+    all->sessions.policy = options->policy;
+    all->sessions.port = options->port;
+    all->sessions.hooks = (struct session_hooks){
+        .end_if_over = end_if_over,
+        .end = end,
+        .may_register = may_register,
+        .may_reload = may_reload,
+        .describe = describe,
+    };
+}
+
 int connections_init(struct connections *all, const struct connections_hooks *hooks,
                      size_t n_inherited)
 {
@@ -188,17 +204,7 @@ int connections_init(struct connections *all, const struct connections_hooks *ho
     evtimer_assign(&all->late, all->base, turn_serve, all);
     all->scrapes = (struct scrape_context){.look = look, .argument = all};
     gethostname(all->host, sizeof all->host - 1);
-    session_context_init(&all->sessions, capacity_max_registered(&all->capacity),
-                         options->debug ? DEPARTED_MAX_DEBUG : DEPARTED_MAX, seed);
-    all->sessions.policy = options->policy;
-    all->sessions.port = options->port;
-    all->sessions.hooks = (struct session_hooks){
-        .end_if_over = end_if_over,
-        .end = end,
-        .may_register = may_register,
-        .may_reload = may_reload,
-        .describe = describe,
-    };
+    connections_init_sessions(all, seed);
     return 0;
 }
 
@@ -207,7 +213,7 @@ void connections_deinit(struct connections *all, bool goes_on)
     struct capacity_slot *slot;
     while ((slot = capacity_any(&all->capacity))) {
         struct connection *connection = connection_of_slot(slot);
-        bool is_kept = goes_on && store_has_sent(&connection->entry);
+        bool is_kept = goes_on && handover_has_sent(&connection->entry);
         connection_free(connection, is_kept ? REPORT_END_KEPT : REPORT_END_SHUTDOWN);
     }
     capacity_deinit(&all->capacity);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/policy.h"
+#include "system/descriptors.h"
 #include "system/sockaddr.h"
 
 /* The kernel cuts it down to what its administrator allows (net.core.somaxconn). */
@@ -105,7 +106,7 @@ bool listener_has_something(int fd)
 {
     char byte;
     ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return n >= 0 || !descriptors_may_try_again(errno);
 }
 
 int listener_endpoint(int fd, struct endpoint *out)

@@ -14,7 +14,7 @@
 
 struct known {
     uint64_t id;
-    struct registry_node *node;
+    struct registry_node *node; /* NULL: its connection has been found */
 };
 
 static int compare_known(const void *a, const void *b)
@@ -24,12 +24,10 @@ static int compare_known(const void *a, const void *b)
 }
 
 /* Where sockets have no numbers, all have the 0, and none is to be taken for another. */
-static struct registry_node *find_known(uint64_t id, const struct known *known, size_t n_known)
+static struct known *find_known(uint64_t id, struct known *known, size_t n_known)
 {
     const struct known key = {.id = id};
-    const struct known *found =
-        id && n_known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
-    return found ? found->node : NULL;
+    return id && n_known ? bsearch(&key, known, n_known, sizeof *known, compare_known) : NULL;
 }
 
 /* The process before may have ended between the two: told the watcher, not the node. */
@@ -44,28 +42,33 @@ static bool tell_registered(int fd, const struct registry_node *node)
 }
 
 /* Returns false where the connection has ended, and leaves it to the caller. */
-static bool adopt_one(struct connections *all, int fd, struct registry_node *node)
+static bool adopt_one(struct connections *all, int fd, struct known *known)
 {
     struct listener_peer peer;
+    struct registry_node *node = known->node;
     if (listener_has_something(fd) || listener_identify(fd, &peer) < 0 ||
         !tell_registered(fd, node)) {
         return false;
     }
     listener_keep_alive(fd); /* which an older epmd has not asked for */
-    return connection_adopt(all, fd, &peer.peer, peer.local, node) == 0;
+    if (connection_adopt(all, fd, &peer.peer, peer.local, node) < 0) {
+        return false;
+    }
+    known->node = NULL;
+    return true;
 }
 
 /* Gives the connections to the nodes that they belong to. Returns how many. */
 static size_t adopt_all(const struct inheritance *inheritance, struct connections *all,
-                        const struct known *known, size_t n_known)
+                        struct known *known, size_t n_known)
 {
     size_t n_adopted = 0;
     for (size_t i = 0; i < inheritance->n_nodes; i++) {
         int fd = inheritance->nodes[i];
-        struct registry_node *node = find_known(descriptors_socket_id(fd), known, n_known);
-        if (node && node->owner) {
+        struct known *found = find_known(descriptors_socket_id(fd), known, n_known);
+        if (found && !found->node) {
             close(fd); /* a second duplicate of the same connection */
-        } else if (node && adopt_one(all, fd, node)) {
+        } else if (found && adopt_one(all, fd, found)) {
             n_adopted++;
         } else {
             shutdown(fd, SHUT_RDWR);

@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon: owns the event loop, the listening sockets and the connections, and knows
- * whether it serves, or how it is about to end.
+ * The daemon: owns the event loop, the listening sockets, the connections, and its life.
  */
 #ifndef EPMD_DAEMON_SERVER_H
 #define EPMD_DAEMON_SERVER_H
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
-#include <stdint.h>
 
 #include "daemon/acceptor.h"
 #include "daemon/connections.h"
-#include "daemon/inheritance.h"
+#include "daemon/life.h"
 #include "options/options.h"
-
-/* server_enter() alone changes it. */
-enum server_life {
-    SERVER_SERVING,
-    SERVER_RELOADING, /* serves, until all complete requests are answered; then a successor
-                         takes over */
-    SERVER_ENDING,    /* the same for half a second, but accepts no more connections; then the
-                         service manager has what is kept */
-    SERVER_KILLED,    /* accepts no more connections; ends with the answer to a KILL_REQ, and
-                         all registrations with it */
-    SERVER_REPLACED,  /* the loop is over: a successor takes over */
-    SERVER_ENDED,     /* the loop is over: nothing follows, or what the service manager does */
-};
 
 struct server {
     const struct options *options;
@@ -34,11 +18,7 @@ struct server {
     struct connections connections;
     struct acceptor acceptor; /* of epmd's own protocol */
     struct acceptor scraped;  /* of -metrics */
-    struct event on_sigterm, on_sigint, on_sighup;
-    struct event drained; /* the longest that reloading or ending may take */
-    struct event idle;    /* what has arrived has been served */
-    int64_t since_ms;     /* when its life became what it is, of the monotonic clock */
-    enum server_life life;
+    struct life life;
 };
 
 /* Sets up everything and listens, so that peers may connect from then on. Logs what

@@ -8,12 +8,17 @@
 #include <utlist.h>
 
 #include "core/wire.h"
+#include "system/clock.h"
+#include "system/log.h"
 #include "system/memory_file.h"
 
 #define PAGE_SIZE 4096u
 
 /* Out of date by this much, and by as much as is true, it is written anew. */
 #define SLACK ((uint64_t)1 << 20)
+
+#define PAUSE_FIRST_MS 10
+#define PAUSE_MAX_MS 10000
 
 #define BUFFER_SIZE ((size_t)64 << 10)
 
@@ -240,7 +245,7 @@ static int state_write_records(const struct state *state, const struct registry 
     return buffered.error;
 }
 
-int state_rewrite(struct state *state, const struct registry *registry)
+static int state_write_anew(struct state *state, const struct registry *registry)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
     uint64_t start = (state->end + PAGE_SIZE) / PAGE_SIZE * PAGE_SIZE, end;
@@ -260,6 +265,28 @@ int state_rewrite(struct state *state, const struct registry *registry)
     *state = (struct state){
         .fd = state->fd, .start = start, .end = end, .true_len = records_len(registry)};
     return 0;
+}
+
+int state_rewrite(struct state *state, const struct registry *registry)
+{
+    int64_t now_ms = clock_now_ms();
+    if (now_ms < state->again_at_ms) {
+        return -EAGAIN;
+    }
+    int status = state_write_anew(state, registry);
+    if (status == 0) {
+        return 0;
+    }
+    if (state->pause_ms == 0) {
+        log_line(LOG_ERR,
+                 "cannot write the registrations' state: %s; the last registrations would not "
+                 "survive a restart until it can be written",
+                 strerror(-status));
+    }
+    int64_t longer_ms = state->pause_ms ? 2 * state->pause_ms : PAUSE_FIRST_MS;
+    state->pause_ms = longer_ms < PAUSE_MAX_MS ? longer_ms : PAUSE_MAX_MS;
+    state->again_at_ms = now_ms + state->pause_ms;
+    return -EAGAIN;
 }
 
 /* What a write that failed has left must not stay: its bytes are a peer's, and behind the

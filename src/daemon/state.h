@@ -7,7 +7,8 @@
  * the file holds one whole state. Its memory stays within twice what is true and 1 MiB.
  *
  * A write that fails leaves the file as it was and the state dirty: nothing is appended to
- * it until all has been written anew, so no record can be missing between two others.
+ * it until all has been written anew, so no record can be missing between two others. To write
+ * all anew costs as much as there is, so after a failure that waits, longer and longer.
  *
  * Beside the header, in the first page, stands what concerns processes and not nodes. An
  * older epmd does not read it, and a newer one knows by the records' offset whether it is
@@ -33,6 +34,8 @@ struct state {
     uint64_t true_len;   /* how long those of live nodes are, and of the names that were departed
                             when all was written anew */
     bool dirty;          /* it lacks something, and is to be written anew */
+    int64_t pause_ms;    /* after writing anew failed; 0: it has not */
+    int64_t again_at_ms; /* not before, of the monotonic clock */
 };
 
 /* What one process tells the next. */
@@ -59,7 +62,8 @@ int state_load(struct state *state, struct registry *registry, unsigned n_sheddi
 void state_read_note(struct state *state, struct state_note *out);
 int state_write_note(const struct state *state, const struct state_note *note);
 
-/* Writes everything anew. Returns 0, or a negative errno: then the old state stays, dirty. */
+/* Writes everything anew. Returns 0; or -EAGAIN, and the old state stays, dirty: the reason has
+ * been logged, and the next try is due later. */
 int state_rewrite(struct state *state, const struct registry *registry);
 
 /* Writes that a node has registered; the registry has it already. Returns 0; -EFBIG where

@@ -6,61 +6,28 @@
  * the listening sockets, each registration's connection, and a file in memory with
  * the registry's state. The order makes a crash harmless at any instruction: the state
  * is written, the descriptor is in the watcher's queue, and only then is the node told
- * that it is registered. Without a watcher all of this does nothing.
- *
- * A keeper takes what it is sent at once. A service manager may be slow, or have no room:
- * what it does not take waits, oldest first, for as long as that lasts. The node is told
- * nevertheless, and the log tells what would be lost.
+ * that it is registered. Without a watcher all of this does nothing. While the watcher does not
+ * take what it is to get, the node is told nevertheless: a slow service manager must not stop a
+ * cluster.
  */
 #ifndef EPMD_DAEMON_STORE_H
 #define EPMD_DAEMON_STORE_H
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/inventory.h"
 #include "core/registry.h"
+#include "daemon/handover.h"
 #include "daemon/state.h"
-#include "daemon/watcher.h"
-
-/* How safe a registration is. store_enter() alone changes it. */
-enum store_safety {
-    STORE_NOT_KEPT, /* it ends with this process: no watcher, or no room in the state */
-    STORE_WAITING,  /* the watcher has yet to take it */
-    STORE_SENT,     /* handed over; a service manager confirms nothing, so this is the end */
-    STORE_HELD,     /* the keeper has confirmed that it holds it */
-    STORE_SAFETIES,
-};
-
-/* Embedded in whatever wants to survive; all zero before store_add(). */
-struct store_entry {
-    int fd;
-    enum store_safety safety;
-    uint64_t message;                /* with which it was sent */
-    struct store_entry *prev, *next; /* in the store's list of its safety */
-};
 
 struct store {
-    const struct registry *registry;
-    uint16_t port; /* for the status line that the watcher shows */
-    struct watcher watcher;
-    bool is_closed; /* what is kept is to stay with the watcher */
     struct state state;
     struct state_note note;
-    struct store_entry *entries[STORE_SAFETIES]; /* oldest first */
-    size_t n_entries[STORE_SAFETIES];
-    size_t max_stored;        /* connections that the watcher takes */
-    size_t n_leaving;         /* of them, that have gone, and the manager may not know */
-    bool is_full, is_busy;    /* and the log knows */
-    bool is_long;             /* the state; likewise */
-    uint64_t state_message;   /* with which it was sent */
-    bool state_waits;         /* until the watcher takes it; then registrations do, too */
-    bool announcement_waits;  /* likewise */
-    int64_t rewrite_pause_ms; /* after a rewriting that failed; 0: none has */
-    int64_t rewrite_at_ms;    /* not before */
-    struct event flush;       /* when the watcher may take more */
-    struct event left;        /* when it has had time to drop what has gone */
+    struct handover handover;
+    bool is_closed; /* what is kept is to stay with the watcher */
+    bool is_long;   /* the state; and the log knows */
 };
 
 struct store_config {
@@ -86,7 +53,7 @@ void store_require_numbers(struct store *store, int fd);
 unsigned store_begin_start(struct store *store, struct counters *counters);
 
 /* Counts one more registration that the watcher has already. */
-void store_adopt(struct store *store, struct store_entry *entry, int fd);
+void store_adopt(struct store *store, struct handover_entry *entry, int fd);
 
 /* Makes the state say what the registry says, once all is restored. */
 void store_begin(struct store *store);
@@ -100,20 +67,22 @@ void store_add_listener(struct store *store, int fd);
 
 /* Keeps a node that has just registered over connection `fd`, as far as it can be; then the
  * node may be told. Sets the node's id. */
-void store_add(struct store *store, struct store_entry *entry, struct registry_node *node, int fd);
+void store_add(struct store *store, struct handover_entry *entry, struct registry_node *node,
+               int fd);
 
 /* Forgets a node that leaves, before it is unregistered. */
-void store_remove(struct store *store, struct store_entry *entry, const struct registry_node *node);
+void store_remove(struct store *store, struct handover_entry *entry,
+                  const struct registry_node *node);
 
 /* Gives memory of the state back, where most of it is out of date. To be called after what
  * store_remove() announced has happened. */
 void store_tidy(struct store *store);
 
-/* Whether a duplicate of the entry's connection is, or may be, with the watcher. */
-bool store_has_sent(const struct store_entry *entry);
-
 /* Whether a successor would find what this process has. */
 bool store_is_open(const struct store *store);
+
+/* Whether the watcher is, or was, our own keeper: then none follows a worker that just ends. */
+bool store_has_keeper(const struct store *store);
 
 /* How many of the live registrations would not survive this process. */
 size_t store_count_missing(const struct store *store);
@@ -130,8 +99,7 @@ void store_note_reload(struct store *store);
 /* Hands what has been counted on to a successor. */
 void store_note_counters(struct store *store, const struct counters *counters);
 
-/* Gives the watcher what it has not taken so far, as long as it takes some within a
- * second; then stops keeping. What is kept stays with the watcher. */
+/* Stops keeping, as handover_close() does. */
 void store_close(struct store *store);
 
 #endif

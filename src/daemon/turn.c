@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <utlist.h>
 
 #include "daemon/connection.h"
 #include "daemon/report.h"
 #include "daemon/unsent.h"
+#include "system/descriptors.h"
 
 /* How much of the listings is served at a time, before what came meanwhile is: so a lookup
  * waits for this at the most, and for one making. */
@@ -20,17 +20,15 @@
  * still read: it is answered after all that have not. */
 static bool turn_is_next(struct connection *connection)
 {
-    struct connections *all = connection->all;
     char byte;
     ssize_t n = recv(connection->session.fd, &byte, 1, MSG_PEEK);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    if (n < 0 && !descriptors_may_try_again(errno)) {
         connection_free(connection, REPORT_END_BROKEN);
         return false;
     }
     if (n == 0 && !connection->peer_has_ended) {
         connection->peer_has_ended = true;
-        DL_DELETE(all->to_be_listed, connection);
-        DL_APPEND(all->to_be_listed, connection);
+        connection_await_turn(connection);
         return false;
     }
     return true;
@@ -42,9 +40,6 @@ static size_t turn_list(struct connection *connection)
     struct connections *all = connection->all;
     struct session_outcome outcome;
     struct unsent reply;
-    DL_DELETE(all->to_be_listed, connection);
-    connection->state = CONNECTION_READING;
-    all->n_answering--;
     session_list(&connection->session, &all->sessions, &outcome);
     report_outcome(&connection->session, NULL, 0, &outcome);
     if (outcome.verdict != SESSION_REPLY) {

@@ -66,13 +66,15 @@ int watcher_send_descriptors(struct watcher *watcher, const char *message, const
                              uint64_t *number)
 {
     char numbered[MESSAGE_SIZE];
-    *number = watcher->confirms ? watcher->n_numbered + 1 : 0;
-    if (*number == 0) {
-        return watcher_send_all(watcher, message, fds, n);
+    uint64_t next = watcher->confirms ? watcher->n_numbered + 1 : 0;
+    if (next > 0) {
+        snprintf(numbered, sizeof numbered, "%s" NOTIFY_CONFIRM "%" PRIu64 "\n", message, next);
     }
-    snprintf(numbered, sizeof numbered, "%s" NOTIFY_CONFIRM "%" PRIu64 "\n", message, *number);
-    int status = watcher_send_all(watcher, numbered, fds, n);
-    watcher->n_numbered += status == 0;
+    int status = watcher_send_all(watcher, next > 0 ? numbered : message, fds, n);
+    if (status == 0) {
+        watcher->n_numbered = next;
+        *number = next;
+    }
     return status;
 }
 
@@ -110,19 +112,29 @@ static void on_hears(evutil_socket_t fd, short what, void *argument)
     }
 }
 
+/* Waits until there is something to hear. Returns false where the time is over. */
+static bool watcher_poll(const struct watcher *watcher, int64_t deadline_ms)
+{
+    struct pollfd pollfd = {.fd = watcher->channel, .events = POLLIN};
+    int n_ready;
+    do {
+        int64_t left_ms = deadline_ms - clock_now_ms();
+        n_ready = left_ms > 0 ? poll(&pollfd, 1, (int)left_ms) : 0;
+    } while (n_ready < 0 && errno == EINTR); /* a signal, which the loop sees later */
+    return n_ready > 0;
+}
+
 int watcher_ask_reload(struct watcher *watcher, char *reason, size_t size)
 {
-    uint64_t number;
+    uint64_t number = 0;
     struct notify_answer answer;
     if (!watcher->confirms) {
         return 0;
     }
     int status = watcher_send_descriptors(watcher, NOTIFY_ASK_RELOAD, NULL, 0, &number);
     int64_t deadline_ms = clock_now_ms() + RELOAD_PATIENCE_MS;
-    while (status == 0 || status == -EAGAIN) {
-        struct pollfd pollfd = {.fd = watcher->channel, .events = POLLIN};
-        int64_t left_ms = deadline_ms - clock_now_ms();
-        if (left_ms <= 0 || poll(&pollfd, 1, (int)left_ms) <= 0) {
+    while (number > 0 && (status == 0 || status == -EAGAIN)) {
+        if (!watcher_poll(watcher, deadline_ms)) {
             snprintf(reason, size, "the keeper does not answer");
             return -ETIMEDOUT;
         }

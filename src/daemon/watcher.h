@@ -45,7 +45,7 @@ size_t watcher_room(const struct watcher *watcher, size_t otherwise);
 int watcher_send(struct watcher *watcher, const char *message);
 
 /* Sends a message with descriptors that stay the caller's, and returns as watcher_send().
- * `*number`, of the answer, is 0 where there will be none. */
+ * Once it is sent, `*number` is that of the answer, or 0 where there will be none. */
 int watcher_send_descriptors(struct watcher *watcher, const char *message, const int *fds, size_t n,
                              uint64_t *number);
 

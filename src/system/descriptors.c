@@ -85,6 +85,17 @@ void descriptors_close_from(int first)
     }
 }
 
+bool descriptors_may_try_again(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+void descriptors_reset_on_close(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 bool descriptors_have_ids(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);

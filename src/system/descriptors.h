@@ -18,6 +18,13 @@ int descriptors_fill_standard(void);
 /* Closes every descriptor from `first` on. */
 void descriptors_close_from(int first);
 
+/* Whether recv(2) or send(2), which failed with `error`, only has to be called again: now, or
+ * when there is something to read, or room. */
+bool descriptors_may_try_again(int error);
+
+/* Makes close(2) reset a TCP connection instead of ending it in order. */
+void descriptors_reset_on_close(int fd);
+
 /* Whether sockets have numbers here (descriptors_socket_id()). */
 bool descriptors_have_ids(void);
 

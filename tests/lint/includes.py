@@ -25,19 +25,21 @@ MAY_INCLUDE = {
 # Within daemon, calls go down: each file may include itself and these. What has to go up goes
 # through hooks. A reader of connection.c reaches eight other files.
 DAEMON = {
-    "server": {"acceptor", "connections", "flood", "inheritance", "report", "restore"},
+    "server": {"acceptor", "connections", "flood", "inheritance", "life", "report", "restore"},
+    "life": {"acceptor", "connections", "report"},
     "restore": {"connections", "inheritance", "listener"},
     "connections": {"connection", "listener", "report", "turn"},
     "turn": {"connection", "report", "unsent"},
     "connection": {"capacity", "report", "store", "unsent"},
-    "store": {"state", "watcher"},
-    "capacity": {"quota"},
+    "store": {"handover", "state"},
+    "handover": {"state", "watcher"},
+    "capacity": set(),
     "report": {"flood"},
     "acceptor": {"agreement", "binding", "listener", "report"},
     "agreement": {"binding"},
     "inheritance": {"listener"},
     "lockdown": set(), "binding": set(), "listener": set(), "state": set(), "watcher": set(),
-    "quota": set(), "flood": set(), "unsent": set(),
+    "flood": set(), "unsent": set(),
 }
 
 # What holds for core holds for metrics: bytes in, bytes out.

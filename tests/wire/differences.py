@@ -77,7 +77,7 @@ WIRE = {
         "no number of peers may end the daemon",
         stock="ended", otp27="runs", ours="runs"),
     "a lookup with 64 descriptors and 100 idle connections": Difference(
-        "an idle connection gives way to one that asks",
+        "an idle connection is evicted for one that asks",
         stock="ended", otp27="no answer", ours="answered"),
     "trickling bytes while other requests come": Difference(
         "the packet timeout counts from the connection on, or a peer could stay for ever",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which connection gives way: never one that costs nothing, never one that gets on.
+"""Which connection is evicted: never one that costs nothing, never one that gets on.
 
 Always true here: the attackers do one thing, the honest client another, and what the
 one has to survive is counted in the attackers' connections, not in seconds.

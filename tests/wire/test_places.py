@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many connections there may be, for whom, how long, and which of them give way first.
+"""How many connections there may be, for whom, how long, and which of them are evicted first.
 
 Always true here: a connection is begun with one byte, so that the daemon has it at once;
-that one has given way is seen at its other end.
+that one was evicted is seen at its other end.
 """
 
 import contextlib
