@@ -2,11 +2,11 @@
 /*
  * The reply to INFO_REQ: what an epmd tells of itself and of its nodes.
  *
- * INFO_REQ is our own, for peers on this host. The reply is read until the connection
- * closes: PROTOCOL_INFO_REQ:8 version:8, then records, each kind:8 length:16
- * body[length]. The first tells of the daemon, and how many nodes there are; each node
- * has one, and behind these has each registration that was refused lately. All integers
- * are big-endian.
+ * INFO_REQ is our own, for peers on this host; epmd-protocol(7) describes it as well. The
+ * reply is read until the connection closes: PROTOCOL_INFO_REQ:8 version:8, then records,
+ * each kind:8 length:16 body[length]. The first tells of the daemon, and how many nodes there
+ * are; each node has one, and behind these has each registration that was refused lately.
+ * All integers are big-endian.
  *
  *     daemon (1): port:16 pid:32 watcher:8 flags:8 started:64 nodes:32 stored:32
  *                 version, allow_lookup, allow_names, allow_register: length:16 text
