@@ -310,6 +310,7 @@ static void connection_register(struct connection *connection, struct unsent *re
     }
     capacity_register(&all->capacity, &connection->slot);
     store_add(&all->store, &connection->entry, session->node, session->fd);
+    all->hooks.registered(all->hooks.argument);
     connection_reply(connection, reply, SESSION_REGISTERED);
 }
 

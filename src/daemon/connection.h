@@ -61,6 +61,8 @@ struct connections_hooks {
     enum refusal (*may_reload)(void *argument, char reason[SESSION_REASON_SIZE]);
     /* A peer has commanded SESSION_SHUTDOWN or SESSION_RELOAD; its reply is sent next. */
     void (*command)(void *argument, enum session_verdict command);
+    /* A node has registered, and is told next. */
+    void (*registered)(void *argument);
     /* A connection has ended; `command` is what its peer had commanded, or another verdict. */
     void (*ended)(void *argument, enum session_verdict command);
 };

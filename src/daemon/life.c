@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/report.h"
 #include "system/clock.h"
+#include "system/keeper.h"
 #include "system/log.h"
 
 /* What is in the sockets' buffers when a reload begins is served first, for so long. */
@@ -21,7 +23,20 @@
 
 static bool is_over(enum life_phase phase)
 {
-    return phase == LIFE_REPLACED || phase == LIFE_ENDED;
+    return phase == LIFE_REPLACED || phase == LIFE_ENDED || phase == LIFE_RETIRED;
+}
+
+/* Whether a peer or a signal may have a successor take over. */
+static bool may_change(enum life_phase phase)
+{
+    return phase == LIFE_SERVING || phase == LIFE_IDLE;
+}
+
+/* Whether a service manager keeps what this process has, and may start a successor. */
+static bool has_manager(const struct life *life)
+{
+    const struct store *store = &life->connections->store;
+    return store_is_open(store) && !store_has_keeper(store);
 }
 
 /* How long the answers that are under way may take. */
@@ -43,14 +58,17 @@ static void life_enter(struct life *life, enum life_phase phase)
     life->since_ms = clock_now_ms();
     life->connections->is_draining = phase != LIFE_SERVING;
     event_del(&life->drained);
-    if (phase == LIFE_SERVING) {
-        acceptor_resume(life->acceptor);
-    } else if (phase == LIFE_RELOADING || phase == LIFE_ENDING) {
+    if (phase == LIFE_RELOADING || phase == LIFE_ENDING || phase == LIFE_IDLE) {
         const struct timeval time = drain_time(life, phase);
         event_add(&life->drained, &time);
     }
-    if (phase == LIFE_ENDING) {
+    if (phase == LIFE_ENDING || (phase == LIFE_IDLE && has_manager(life))) {
         acceptor_suspend(life->acceptor); /* peers that connect wait for a successor */
+    } else if (phase == LIFE_SERVING || phase == LIFE_RELOADING) {
+        acceptor_resume(life->acceptor);
+    }
+    if (phase == LIFE_SERVING) {
+        idleness_await(&life->idleness);
     }
     if (is_over(phase)) {
         event_base_loopbreak(life->base);
@@ -82,12 +100,36 @@ static enum refusal life_check_successor(struct life *life, char reason[SESSION_
     return REFUSAL_NONE;
 }
 
+/* Frees the port in the keeper, too, whose duplicates would listen on. */
+static void life_free_port(struct life *life)
+{
+    if (store_has_keeper(&life->connections->store)) {
+        acceptor_free_port(life->acceptor);
+        acceptor_free_port(life->scraped);
+    }
+}
+
+static void life_retire(struct life *life)
+{
+    if (!idleness_is_over(&life->idleness)) {
+        life_enter(life, LIFE_SERVING);
+        return;
+    }
+    log_line(LOG_INFO, "ending, because no node has been registered for %u s (-exit_when_idle)",
+             life->idleness.config.limit_s);
+    idleness_forget(&life->idleness);
+    life_free_port(life);
+    life_enter(life, LIFE_RETIRED);
+}
+
 static void life_finish(struct life *life)
 {
     char reason[SESSION_REASON_SIZE];
     struct connections *connections = life->connections;
     if (life->phase == LIFE_ENDING) {
         life_enter(life, LIFE_ENDED);
+    } else if (life->phase == LIFE_IDLE) {
+        life_retire(life);
     } else if (life_check_successor(life, reason) == REFUSAL_NONE) {
         store_note_counters(&connections->store, &connections->sessions.counters);
         life_enter(life, LIFE_REPLACED);
@@ -99,19 +141,22 @@ static void life_finish(struct life *life)
 
 static bool is_drained(const struct life *life)
 {
+    if (life->phase == LIFE_IDLE) { /* what is half sent may be a registration */
+        return life->connections->capacity.n_connections == 0;
+    }
     bool drains = life->phase == LIFE_RELOADING || life->phase == LIFE_ENDING;
     return drains && life->connections->n_answering == 0;
 }
 
-/* A request that is half sent is not waited for: its peer finds the connection closed, and
- * may be one that never sends the rest. One that is complete, but not read yet, is: the event
- * comes behind all that is ready. */
+/* But for LIFE_IDLE, a request that is half sent is not waited for: its peer finds the connection
+ * closed, and may be one that never sends the rest. One that is complete, but not read yet, is: the
+ * event comes behind all that is ready. */
 static void life_check_drained(struct life *life)
 {
     if (!is_drained(life)) {
         return;
     }
-    if (clock_now_ms() - life->since_ms < ARRIVED_MS) {
+    if (life->phase == LIFE_IDLE || clock_now_ms() - life->since_ms < ARRIVED_MS) {
         event_active(&life->idle, EV_TIMEOUT, 0);
     } else {
         life_finish(life);
@@ -150,9 +195,7 @@ static enum refusal may_reload(void *argument, char reason[SESSION_REASON_SIZE])
 static void life_obey_kill(struct life *life)
 {
     life_enter(life, LIFE_KILLED);
-    if (store_has_keeper(&life->connections->store)) {
-        acceptor_free_port(life->acceptor); /* else the keeper's duplicates listen on */
-    }
+    life_free_port(life);
     acceptor_close(life->acceptor);
     acceptor_free_port(life->scraped);
     acceptor_close(life->scraped);
@@ -163,20 +206,53 @@ static void on_command(void *argument, enum session_verdict command)
     struct life *life = argument;
     if (command == SESSION_SHUTDOWN) {
         life_obey_kill(life);
-    } else if (life->phase == LIFE_SERVING) {
+    } else if (may_change(life->phase)) {
         store_note_reload(&life->connections->store);
         life_enter(life, LIFE_RELOADING);
+    }
+}
+
+static void on_registered(void *argument)
+{
+    struct life *life = argument;
+    idleness_look(&life->idleness);
+    if (life->phase == LIFE_IDLE) {
+        life_enter(life, LIFE_SERVING);
     }
 }
 
 static void on_ended(void *argument, enum session_verdict command)
 {
     struct life *life = argument;
+    idleness_look(&life->idleness);
     if (command == SESSION_SHUTDOWN) {
         event_base_loopbreak(life->base); /* whatever became of the reply */
     } else {
         life_check_drained(life);
     }
+}
+
+/* ---- idleness ---- */
+
+static void on_idle_for_long(void *argument)
+{
+    struct life *life = argument;
+    if (life->phase == LIFE_SERVING) {
+        life_enter(life, LIFE_IDLE);
+        life_check_drained(life);
+    }
+}
+
+void life_watch_idleness(struct life *life)
+{
+    struct connections *connections = life->connections;
+    const struct idleness_config config = {.base = life->base,
+                                           .registry = &connections->sessions.registry,
+                                           .store = &connections->store,
+                                           .limit_s = connections->options->exit_when_idle_s,
+                                           .over = on_idle_for_long,
+                                           .argument = life};
+    idleness_start(&life->idleness, &config);
 }
 
 /* ---- signals ---- */
@@ -186,7 +262,7 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
     (void)what;
     struct life *life = argument;
     char reason[SESSION_REASON_SIZE];
-    if (life->phase != LIFE_SERVING) {
+    if (!may_change(life->phase)) {
         return;
     }
     if (life_check_successor(life, reason) != REFUSAL_NONE) {
@@ -203,12 +279,10 @@ static void on_signal(evutil_socket_t signal_number, short what, void *argument)
 {
     (void)what;
     struct life *life = argument;
-    const struct store *store = &life->connections->store;
     log_line(LOG_INFO, "ending, because of signal %d (%s)", (int)signal_number,
              strsignal((int)signal_number));
     /* A service manager that restarts us has kept the sockets; ours would be cut off. */
-    bool has_successor = store_is_open(store) && !store_has_keeper(store);
-    life_enter(life, has_successor ? LIFE_ENDING : LIFE_ENDED);
+    life_enter(life, has_manager(life) ? LIFE_ENDING : LIFE_ENDED);
     life_check_drained(life);
     if (life->phase == LIFE_KILLED) {
         event_base_loopbreak(life->base); /* its client may never read the answer */
@@ -236,8 +310,11 @@ int life_watch_signals(struct life *life)
 
 struct connections_hooks life_hooks(struct life *life)
 {
-    return (struct connections_hooks){
-        .argument = life, .may_reload = may_reload, .command = on_command, .ended = on_ended};
+    return (struct connections_hooks){.argument = life,
+                                      .may_reload = may_reload,
+                                      .command = on_command,
+                                      .registered = on_registered,
+                                      .ended = on_ended};
 }
 
 void life_init(struct life *life, struct connections *connections, struct acceptor *acceptor,
@@ -252,6 +329,14 @@ void life_init(struct life *life, struct connections *connections, struct accept
     event_priority_set(&life->idle, CONNECTIONS_PRIORITY_LAST);
 }
 
+int life_exit_status(const struct life *life)
+{
+    if (life->phase == LIFE_RETIRED && has_manager(life)) {
+        return LIFE_EXIT_IDLE;
+    }
+    return life->phase == LIFE_REPLACED ? KEEPER_EXIT_RELOAD : EXIT_SUCCESS;
+}
+
 bool life_goes_on(const struct life *life)
 {
     bool follows = life->phase == LIFE_REPLACED || !store_has_keeper(&life->connections->store);
@@ -260,6 +345,7 @@ bool life_goes_on(const struct life *life)
 
 void life_deinit(struct life *life)
 {
+    idleness_deinit(&life->idleness);
     struct event *events[] = {&life->drained, &life->idle, &life->on_sigterm, &life->on_sigint,
                               &life->on_sighup};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {

@@ -13,6 +13,7 @@
 
 #include "daemon/acceptor.h"
 #include "daemon/connections.h"
+#include "daemon/idleness.h"
 
 /* life_enter() alone changes it. */
 enum life_phase {
@@ -21,16 +22,24 @@ enum life_phase {
                        takes over */
     LIFE_ENDING,    /* the same for half a second, but accepts no more connections; then the
                        service manager has what is kept */
+    LIFE_IDLE,      /* -exit_when_idle is over: serves what has arrived, for half a second at
+                       the most; a registration leads back to LIFE_SERVING */
     LIFE_KILLED,    /* accepts no more connections; ends with the answer to a KILL_REQ, and
                        all registrations with it */
     LIFE_REPLACED,  /* the loop is over: a successor takes over */
     LIFE_ENDED,     /* the loop is over: nothing follows, or what the service manager does */
+    LIFE_RETIRED,   /* the loop is over: no node needs this epmd */
 };
+
+/* The exit status after -exit_when_idle under a service manager, which would start epmd again
+ * after any other (RestartPreventExitStatus= of its unit). */
+#define LIFE_EXIT_IDLE 79
 
 struct life {
     struct event_base *base;
     struct connections *connections;
     struct acceptor *acceptor, *scraped;
+    struct idleness idleness;
     struct event on_sigterm, on_sigint, on_sighup;
     struct event drained; /* the longest that reloading or ending may take */
     struct event idle;    /* what has arrived has been served */
@@ -46,8 +55,15 @@ void life_init(struct life *life, struct connections *connections, struct accept
 /* Lets signals change it. Logs what goes wrong and returns a negative errno. */
 int life_watch_signals(struct life *life);
 
+/* Lets -exit_when_idle change it, once all is restored. */
+void life_watch_idleness(struct life *life);
+
 /* What connections are to tell it. */
 struct connections_hooks life_hooks(struct life *life);
+
+/* The exit status of the process, once the loop is over: KEEPER_EXIT_RELOAD where a successor
+ * is to take over, LIFE_EXIT_IDLE, or EXIT_SUCCESS. */
+int life_exit_status(const struct life *life);
 
 /* Whether registrations that are with the watcher go on there when this process has ended. */
 bool life_goes_on(const struct life *life);

@@ -208,6 +208,7 @@ int server_announce(struct server *server)
         address_format(&server->options->metrics.address, address);
         log_line(LOG_INFO, "metrics on %s port %u", address, server->options->metrics.port);
     }
+    life_watch_idleness(&server->life);
     return store_announce(&server->connections.store);
 }
 
@@ -219,7 +220,7 @@ int server_run(struct server *server)
         return -EIO;
     }
     report_denials(&server->connections.sessions.counters);
-    return server->life.phase == LIFE_REPLACED ? KEEPER_EXIT_RELOAD : EXIT_SUCCESS;
+    return life_exit_status(&server->life);
 }
 
 void server_deinit(struct server *server)

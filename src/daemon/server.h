@@ -35,7 +35,7 @@ void server_deinit(struct server *server);
 int server_announce(struct server *server);
 
 /* Serves until a signal or a peer ends that. Returns the exit status of the process:
- * KEEPER_EXIT_RELOAD where a successor is to take over; or a negative errno. */
+ * life_exit_status(); or a negative errno. */
 int server_run(struct server *server);
 
 #endif

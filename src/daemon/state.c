@@ -172,9 +172,12 @@ void state_read_note(struct state *state, struct state_note *out)
     note.n_failed_starts = wire_read_u32(&reader);
     note.reloaded_ms = (int64_t)wire_read_u64(&reader);
     counters_read(&reader, &note.counters);
-    if (!reader.overrun) {
-        *out = note;
+    if (reader.overrun) {
+        return;
     }
+    note.idle_since_ms = (int64_t)wire_read_u64(&reader); /* which older notes lack */
+    note.idle_since_ms = reader.overrun ? 0 : note.idle_since_ms;
+    *out = note;
 }
 
 int state_write_note(const struct state *state, const struct state_note *note)
@@ -190,6 +193,7 @@ int state_write_note(const struct state *state, const struct state_note *note)
     wire_write_u32(&writer, note->n_failed_starts);
     wire_write_u64(&writer, (uint64_t)note->reloaded_ms);
     counters_write(&writer, &note->counters);
+    wire_write_u64(&writer, (uint64_t)note->idle_since_ms);
     return writer.overrun ? -ENOSPC
                           : memory_file_write(state->fd, NOTE_AT, buffer, wire_writer_len(&writer));
 }

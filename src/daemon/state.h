@@ -44,6 +44,8 @@ struct state_note {
     uint32_t n_failed_starts; /* of it, one after the other, which never served */
     int64_t reloaded_ms;      /* when it was last asked to reload, of the monotonic clock */
     struct counters counters;
+    int64_t idle_since_ms; /* when the last node left, of the same clock; 0: one is registered, or
+                              that is not known */
 };
 
 /* Takes over a file, or makes one where `fd` is negative. Returns 0 or a negative errno. */

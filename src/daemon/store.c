@@ -208,6 +208,19 @@ void store_note_counters(struct store *store, const struct counters *counters)
     (void)state_write_note(&store->state, &store->note);
 }
 
+void store_note_idle(struct store *store, int64_t since_ms)
+{
+    store->note.idle_since_ms = since_ms;
+    if (store_is_open(store)) {
+        (void)state_write_note(&store->state, &store->note);
+    }
+}
+
+int64_t store_idle_since(const struct store *store)
+{
+    return store->note.idle_since_ms;
+}
+
 void store_close(struct store *store)
 {
     handover_close(&store->handover);

@@ -99,6 +99,12 @@ void store_note_reload(struct store *store);
 /* Hands what has been counted on to a successor. */
 void store_note_counters(struct store *store, const struct counters *counters);
 
+/* Tells a successor since when no node is registered, in ms of the monotonic clock; 0: one is. */
+void store_note_idle(struct store *store, int64_t since_ms);
+
+/* What the process before has told of that; 0 where it has told nothing. */
+int64_t store_idle_since(const struct store *store);
+
 /* Stops keeping, as handover_close() does. */
 void store_close(struct store *store);
 

@@ -32,6 +32,8 @@ const struct option option_table[] = {
      "with -metrics: count nodes only, and name none"},
     {"systemd", NULL, OPTION_FLAG, MEMBER(systemd), 0,
      "listen on the sockets that systemd passes, and tell it the state"},
+    {"exit_when_idle", "SECONDS", OPTION_SECONDS, MEMBER(exit_when_idle_s), 0,
+     "end when no node has been registered for so long, or since the start"},
     {"debug", NULL, OPTION_COUNT, MEMBER(debug), 0,
      "log requests; repeated: registrations, too; bytes, too"},
     {"d", NULL, OPTION_COUNT, MEMBER(debug), 0, NULL},
@@ -93,6 +95,7 @@ const struct option_variable option_variables[] = {
     {"ERL_EPMD_ALLOW_REGISTER", "-allow_register"},
     {"ERL_EPMD_METRICS", "-metrics"},
     {"ERL_EPMD_METRICS_NO_NAMES", "-metrics_no_names"},
+    {"ERL_EPMD_EXIT_WHEN_IDLE", "-exit_when_idle"},
     {NULL, NULL},
 };
 

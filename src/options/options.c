@@ -177,7 +177,7 @@ static int read_arguments(int argc, char *const argv[], const struct occasion *o
 static bool means_default(const struct option *option, const char *value)
 {
     bool may_be_empty = option->kind == OPTION_NETWORKS || option->kind == OPTION_REGISTRANTS ||
-                        option->kind == OPTION_ENDPOINT;
+                        option->kind == OPTION_ENDPOINT || option->kind == OPTION_SECONDS;
     return may_be_empty && *value == '\0';
 }
 

@@ -63,6 +63,7 @@ struct options {
     enum log_target log_target;
     int log_level; /* as log_set_level() takes it: -log_level's, or what -d makes of it */
     unsigned packet_timeout_s;
+    unsigned exit_when_idle_s;   /* 0: never */
     unsigned max_per_host;       /* unfinished connections of a remote host */
     unsigned max_nodes_per_host; /* registrations of a remote host */
     unsigned reserve_local;      /* registrations kept free for this host, in percent */

@@ -69,6 +69,7 @@ static void require_sane(const struct options *options, char *const argv[])
     bool found = word == NULL;
     REQUIRE(options->port > 0);
     REQUIRE(options->packet_timeout_s >= 1 && options->packet_timeout_s <= 86400);
+    REQUIRE(options->exit_when_idle_s <= 86400);
     REQUIRE(options->delay_accept_s <= 86400 && options->delay_write_s <= 86400);
     if (options->command != COMMAND_HELP && options->command != COMMAND_VERSION) {
         REQUIRE(!options->detach || !options->systemd);

@@ -117,6 +117,8 @@ OPTIONS = {
     "port-bad": words("--port", "65536"),
     "port-missing": words("-port"),
     "times": words("-packet_timeout", "1", "-delay_accept", "2", "-delay_write", "86400"),
+    "idle": words("-exit_when_idle", "60"),
+    "idle-bad": words("-exit_when_idle", "0"),
     "address": words("-address", "127.0.0.1,::1 192.0.2.1,,::ffff:10.0.0.1"),
     "address-any": words("-address", "0.0.0.0,::"),
     "metrics": words("-metrics", "9568", "-metrics", "192.0.2.1:9568", "--metrics", "[::1]:1"),

@@ -26,11 +26,12 @@ MAY_INCLUDE = {
 # through hooks. A reader of connection.c reaches eight other files.
 DAEMON = {
     "server": {"acceptor", "connections", "flood", "inheritance", "life", "report", "restore"},
-    "life": {"acceptor", "connections", "report"},
+    "life": {"acceptor", "connections", "idleness", "report"},
     "restore": {"connections", "inheritance", "listener"},
     "connections": {"connection", "listener", "report", "turn"},
     "turn": {"connection", "report", "unsent"},
     "connection": {"capacity", "report", "store", "unsent"},
+    "idleness": {"store"},
     "store": {"handover", "state"},
     "handover": {"state", "watcher"},
     "capacity": set(),

@@ -21,15 +21,16 @@ def clock_library(directory):
 class OnTrial(Kept):
     """Its seconds pass when forward() says so, beside those that pass anyway."""
 
-    def __init__(self, ours, directory):
+    def __init__(self, ours, directory, *options):
         path = str(directory / "epmd")
         shutil.copy(ours, path)
         self._clock = str(directory / "clock")
         self._ahead_s = 0
         self._write()
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-        super().__init__(path, env={"LD_PRELOAD": clock_library(directory),
-                                    "TEST_CLOCK": self._clock, "ASAN_OPTIONS": sanitizer})
+        super().__init__(path, *options, env={"LD_PRELOAD": clock_library(directory),
+                                              "TEST_CLOCK": self._clock,
+                                              "ASAN_OPTIONS": sanitizer})
 
     def _write(self):
         with open(self._clock, "r+b" if os.path.exists(self._clock) else "wb") as clock:
@@ -37,6 +38,6 @@ class OnTrial(Kept):
 
     def forward(self, seconds):
         """Let time pass; the keeper is woken, as it sleeps by the kernel's own clock."""
-        self._ahead_s += seconds
+        self._ahead_s += int(seconds)
         self._write()
         os.kill(self.pid, signal.SIGCHLD)

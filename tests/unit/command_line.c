@@ -16,6 +16,8 @@ static void clear_environment(void)
     unsetenv("ERL_EPMD_ALLOW_NAMES");
     unsetenv("ERL_EPMD_ALLOW_REGISTER");
     unsetenv("ERL_EPMD_METRICS");
+    unsetenv("ERL_EPMD_METRICS_NO_NAMES");
+    unsetenv("ERL_EPMD_EXIT_WHEN_IDLE");
 }
 
 /* Splits in place. */

@@ -324,6 +324,19 @@ static void metrics_have_an_endpoint(void **state)
     assert_true(read_with("ERL_EPMD_METRICS_NO_NAMES=", "-metrics 1")->metrics_no_names);
 }
 
+static void idle_exits(void **state)
+{
+    (void)state;
+    assert_int_equal(read_words("")->exit_when_idle_s, 0);
+    assert_int_equal(read_words("-exit_when_idle 1")->exit_when_idle_s, 1);
+    assert_int_equal(read_words("-exit_when_idle 86400")->exit_when_idle_s, 86400);
+    assert_int_equal(read_with("ERL_EPMD_EXIT_WHEN_IDLE=60", "")->exit_when_idle_s, 60);
+    assert_int_equal(read_with("ERL_EPMD_EXIT_WHEN_IDLE=", "")->exit_when_idle_s, 0);
+    assert_int_equal(read_with("ERL_EPMD_EXIT_WHEN_IDLE=x", "-exit_when_idle 2")->exit_when_idle_s,
+                     2);
+    assert_int_equal(read_with("ERL_EPMD_EXIT_WHEN_IDLE=x", "-names")->exit_when_idle_s, 0);
+}
+
 static void options_win(void **state)
 {
     (void)state;
@@ -403,6 +416,7 @@ int main(void)
         cmocka_unit_test(addresses_are_a_list),
         cmocka_unit_test(environment_gives_defaults),
         cmocka_unit_test(metrics_have_an_endpoint),
+        cmocka_unit_test(idle_exits),
         cmocka_unit_test(options_win),
         cmocka_unit_test(only_what_is_used_is_read),
         cmocka_unit_test(beside_a_command_the_daemons_are_not_looked_at),

@@ -105,7 +105,7 @@ static void missing_values(void **state)
     (void)state;
     static const char *const words[] = {"-port",           "-metrics",      "-address",
                                         "-packet_timeout", "-delay_accept", "-delay_write",
-                                        "-stop",           "--port"};
+                                        "-exit_when_idle", "-stop",         "--port"};
     for (size_t i = 0; i < LENGTH(words); i++) {
         char line[64];
         assert_error(NULL, words[i], words[i]);
@@ -131,8 +131,8 @@ static void bad_numbers(void **state)
                                       "18446744073709551615",
                                       "18446744073709551617",
                                       "99999999999999999999999999"};
-    static const char *const words[] = {"-port", "-packet_timeout", "-delay_accept",
-                                        "-delay_write"};
+    static const char *const words[] = {"-port", "-packet_timeout", "-delay_accept", "-delay_write",
+                                        "-exit_when_idle"};
     for (size_t i = 0; i < LENGTH(words); i++) {
         for (size_t k = 0; k < LENGTH(bad); k++) {
             char line[128];
@@ -153,6 +153,10 @@ static void numbers_out_of_range(void **state)
     assert_error(NULL, "-delay_accept 86401", "which is 1 to 86400");
     assert_error(NULL, "-delay_write 86401", "which is 1 to 86400");
     assert_error(NULL, "-delay_write 0", "which is 1 to 86400");
+    assert_error(NULL, "-exit_when_idle 0",
+                 "-exit_when_idle \"0\": not a number of seconds, which is 1");
+    assert_error(NULL, "-exit_when_idle 86401", "which is 1 to 86400");
+    assert_error("ERL_EPMD_EXIT_WHEN_IDLE=0", "", "ERL_EPMD_EXIT_WHEN_IDLE \"0\": not a number");
     assert_error(NULL, "-max_per_host 0", "not a number, which is 1 to 1000000");
     assert_error(NULL, "-port 0 -port 5000", "\"0\"");
 }
@@ -288,6 +292,7 @@ static void usage_names_every_option(void **state)
                                         "-no_keeper",
                                         "-reload",
                                         "-debug, -d",
+                                        "-exit_when_idle SECONDS",
                                         "-packet_timeout SECONDS",
                                         "-delay_accept SECONDS",
                                         "-delay_write SECONDS",
