@@ -155,8 +155,7 @@ static bool await_event(ares_channel channel, int64_t deadline_ms)
                             .events = (short)((ARES_GETSOCK_READABLE(bits, n) ? POLLIN : 0) |
                                               (ARES_GETSOCK_WRITABLE(bits, n) ? POLLOUT : 0))};
     }
-    struct timeval longest = {.tv_sec = left_ms / 1000,
-                              .tv_usec = (suseconds_t)(left_ms % 1000) * 1000};
+    struct timeval longest = clock_interval(left_ms);
     const struct timeval *wait = ares_timeout(channel, &longest, &longest);
     poll(polled, n, (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
     for (nfds_t i = 0; i < n; i++) {

@@ -47,8 +47,7 @@ static int call_await(struct flight_call *call, short events)
     if (left_ms <= 0) {
         return -ETIMEDOUT;
     }
-    const struct timeval timeout = {.tv_sec = left_ms / 1000,
-                                    .tv_usec = (suseconds_t)(left_ms % 1000) * 1000};
+    const struct timeval timeout = clock_interval(left_ms);
     event_assign(&call->event, call->flight->base, call->fd, events, on_event, call);
     return event_add(&call->event, &timeout) == 0 ? 0 : -ENOMEM;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a command prints. */
+/* As in system/clock.c. */
+#define _TIME_BITS 64
+
 #include "client/output.h"
 
 #include <errno.h>

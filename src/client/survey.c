@@ -282,7 +282,7 @@ static int survey_init(struct survey *survey, const struct hosts *hosts)
 
 static void survey_ask(struct survey *survey, int time_ms)
 {
-    const struct timeval time = {.tv_sec = time_ms / 1000};
+    const struct timeval time = clock_interval(time_ms);
     progress_init(&survey->progress, survey->base, write_progress, survey);
     if (time_ms > 0) {
         event_base_loopexit(survey->base, &time);

@@ -121,7 +121,7 @@ static void arm_timer(struct capacity *capacity, int64_t now_ms)
     }
     int64_t left_ms = deadline_ms(capacity, first) - now_ms;
     left_ms = left_ms < 0 ? 0 : left_ms;
-    struct timeval left = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    struct timeval left = clock_interval(left_ms);
     event_add(&capacity->timer, &left);
 }
 

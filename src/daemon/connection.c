@@ -140,7 +140,7 @@ static enum capacity_queue queue_for(const struct connection *connection)
 static int connection_watch(struct connection *connection, short what, unsigned delay_s)
 {
     struct event *event = &connection->event;
-    struct timeval delay = {.tv_sec = delay_s};
+    struct timeval delay = clock_interval((int64_t)delay_s * 1000);
 
     if (event_initialized(event)) {
         if (event_get_events(event) == what && event_pending(event, what, NULL)) {

@@ -43,9 +43,9 @@ static bool has_manager(const struct life *life)
 static struct timeval drain_time(const struct life *life, enum life_phase phase)
 {
     /* Each of them has its own deadline, which is this at the most. */
-    const struct timeval patience = {.tv_sec = life->connections->options->packet_timeout_s};
-    const struct timeval moment = {.tv_usec = 500000};
-    return phase == LIFE_RELOADING ? patience : moment;
+    const int64_t patience_ms = (int64_t)life->connections->options->packet_timeout_s * 1000;
+    const int64_t moment_ms = 500;
+    return clock_interval(phase == LIFE_RELOADING ? patience_ms : moment_ms);
 }
 
 /* The only place that changes the daemon's life, and what goes with it. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clocks of the host. */
+/* The time of day passes 2038 also where the C library's time_t has 32 bits by default, and the
+ * libraries' with it: so this is for files that hand no time to a library. */
+#define _TIME_BITS 64
+
 #include "system/clock.h"
 
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log: standard error, syslog or systemd's journal. */
+/* As in system/clock.c. */
+#define _TIME_BITS 64
+
 #include "system/log.h"
 
 #include <paths.h>

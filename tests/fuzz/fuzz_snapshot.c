@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status != 0) {
         REQUIRE(start == 0 && (version == 0 || version != SNAPSHOT_VERSION));
     }
-    start = start < size - 1 ? start : 0;
-    replay(data + 1 + start, size - 1 - start, SIZE_MAX);
+    const size_t skipped = start < size - 1 ? (size_t)start : 0;
+    replay(data + 1 + skipped, size - 1 - skipped, SIZE_MAX);
     return 0;
 }
