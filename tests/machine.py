@@ -31,6 +31,18 @@ IPV6_OFF = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
 # Runs the command that follows in a mount namespace of its own.
 APART = (sys.executable, "-IS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "apart.py"))
 
+# Shell for there: `over FILE TARGET` has a file seen as one of /etc, which this system may lack;
+# what is made for that lies beside FILE.
+OVER = """
+over() {
+    if [ ! -e "$2" ]; then
+        etc=$(mktemp -d -p "${1%/*}"); cp -a /etc/. "$etc"
+        rm -f "$etc/${2##*/}"; : >"$etc/${2##*/}"; mount --bind "$etc" /etc
+    fi
+    mount --bind "$1" "$2"
+}
+"""
+
 # Below the ephemeral range, so that no client's own end takes a port between the look at
 # it and the daemon's bind.
 FIRST_PORT, LAST_PORT, PORTS_EACH = 10000, 32000, 500
@@ -168,6 +180,16 @@ def _mount_namespaces():
                              "mount --bind /run/a /run/b; unshare --uts hostname probe")
 
 
+@probe("paths of programs in other mount namespaces")
+def _paths_elsewhere():
+    """In a plain chroot such a program's path starts at the root of what / is mounted on."""
+    here = os.readlink("/proc/self/exe")
+    return _mount_namespaces() or tried(*APART, "sh", "-ec", f"""
+        there=$(readlink /proc/{os.getpid()}/exe)
+        [ "$there" = "$1" ] || {{ echo "$1 is $there there, for / is no mount point"; exit 1; }}
+        """, "sh", here)
+
+
 @probe("device files")
 def _device_files():
     return _mount_namespaces() or tried(
@@ -197,6 +219,15 @@ def _ipv6():
             sock.bind(("::1", 0))
     except OSError as error:
         return f"::1 cannot be bound: {error.strerror}"
+    return None
+
+
+@probe("localhost")
+def _localhost():
+    try:
+        socket.getaddrinfo("localhost", None)
+    except OSError as error:
+        return f"its address is not known: {error.strerror}"
     return None
 
 

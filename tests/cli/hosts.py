@@ -15,7 +15,7 @@ import tempfile
 from clients.beam import Site
 from cli.servers import Fake
 from harness import OURS, PATIENCE_S, Daemon, clean_env
-from machine import APART, need
+from machine import APART, OVER, need
 from wire.namespaces import Namespace, pair
 from wire.protocol import Node
 
@@ -26,8 +26,8 @@ SANITIZER_MISSES = re.compile(
     r"|LeakSanitizer has encountered|HINT:)")
 ADDRESS = "10.9.9.1"
 # Executes the rest where these files lie over those of the system.
-INSIDE = """
-hostname "$1"; mount --bind "$2" /etc/hosts; mount --bind "$3" /etc/resolv.conf
+INSIDE = OVER + """
+hostname "$1"; over "$2" /etc/hosts; over "$3" /etc/resolv.conf
 eval "$4"; shift 4; exec "$@"
 """
 

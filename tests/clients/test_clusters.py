@@ -17,7 +17,8 @@ import pytest
 
 from cli.hosts import Host
 from cli.hosts import host as one_host
-from harness import ROOT, clean_env, wait_for
+from harness import PATIENCE_S, ROOT, clean_env, wait_for
+from machine import APART, OVER
 from wire.namespaces import Namespace
 
 PAGE = pathlib.Path(ROOT, "docs", "clusters.md").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def running(host, *command):
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -90,20 +91,20 @@ def test_prometheus_finds_its_targets_by_dns(cluster, ours, tmp_path):
     (tmp_path / "rules.yml").write_text(blocks("yaml")[1])
     resolv = tmp_path / "resolv.conf"
     resolv.write_text("nameserver 127.0.0.1\n")
-    command = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"',
+    command = [*APART, "sh", "-ec", OVER + 'over "$1" /etc/resolv.conf; shift; exec "$@"',
                "sh", str(resolv), shutil.which("prometheus"), f"--config.file={configuration}",
                f"--storage.tsdb.path={tmp_path}/data", "--web.listen-address=127.0.0.1:9090"]
     with cluster.epmd(ours, "-metrics", "0.0.0.0:9568"), running(cluster, *command):
         def targets():
             with contextlib.suppress(OSError), cluster.namespace.entered():
                 url = "http://127.0.0.1:9090/api/v1/targets"
-                with urllib.request.urlopen(url, timeout=10) as reply:
+                with urllib.request.urlopen(url, timeout=PATIENCE_S) as reply:
                     active = json.load(reply)["data"]["activeTargets"]
                 return sorted((each["labels"]["instance"], each["health"]) for each in active)
             return []
         wait_for(lambda: targets() == [("h1.cluster.example:9568", "up"),
                                        ("h2.cluster.example:9568", "up")],
-                 timeout=40, what="both targets up")
+                 what="both targets up")
 
 
 def test_the_rules_are_right(tmp_path):
@@ -154,7 +155,7 @@ def twenty_hosts(ours, stock, tmp_path):
         yield asker
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(3600)
 def test_twenty_hosts_with_three_faults(ours, stock, tmp_path):
     everyone = ",".join(f"h{number}.example" for number in range(1, COUNT + 1))
     with twenty_hosts(ours, stock, tmp_path) as hub:
