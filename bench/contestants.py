@@ -17,7 +17,7 @@ import time
 
 _CPUS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, GENERATOR_CPU = _CPUS[0], _CPUS[-1]
-START_DEADLINE_S = 10
+START_DEADLINE_S = 100  # a busy machine
 PORT_PLEASE_UNKNOWN = b"\0\5znone"
 KILL = b"\0\1k"
 

@@ -28,16 +28,6 @@ if not os.access(STOCK, os.X_OK):
     STOCK = None
 
 PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
-PATIENCE_S = 100  # with what only a hang can take; below pytest's own limit
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, TCP_LISTEN = 4, 20, 0x301, 10
 SANITIZER = re.compile(r"(Sanitizer:|runtime error:).*")
 

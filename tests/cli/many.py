@@ -12,7 +12,7 @@ import struct
 import threading
 
 from cli.servers import Fake
-from harness import run_epmd
+from harness import PATIENCE_S, run_epmd
 
 A, SRV, AAAA = 1, 33, 28
 NO_SUCH_NAME, TRUNCATED = 3, 0x200
@@ -60,7 +60,7 @@ class Together:
             def _answer(self, peer):
                 with contextlib.suppress(OSError, threading.BrokenBarrierError), peer:
                     peer.recv(100)
-                    together.all_asked.wait(timeout=30)
+                    together.all_asked.wait(PATIENCE_S)
                     peer.sendall(together._reply)
         return One(b"", host, self._port)
 

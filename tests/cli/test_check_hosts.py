@@ -75,7 +75,7 @@ class Cluster:
 
     def run(self, *options, hosts=None):
         return run_epmd(self._ours, "-port", str(self.port), "-check", *options, "-hosts",
-                        ",".join(hosts or self.hosts), timeout=50)
+                        ",".join(hosts or self.hosts))
 
     def check(self, **how):
         """What is found, as JSON, and with the exit code."""
@@ -263,6 +263,6 @@ def test_the_name_that_a_node_has_for_its_host(ours, own, asked, cause):
     (["-check", "a@b", "-hosts", "b"], "-hosts does not go together with the name of a node"),
     (["-hosts", "b"], "-hosts goes only with -names or -check")])
 def test_words_that_do_not_go_together(ours, words, reason):
-    result = run_epmd(ours, *words, timeout=5)
+    result = run_epmd(ours, *words)
     assert (result.returncode, result.stdout) == (1, "")
     assert reason in result.stderr.splitlines()[-1]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from cli.servers import Fake, Reset
-from harness import run_epmd
+from harness import PATIENCE_S, run_epmd
 
 HEAD = b"\0\0\x11\x11"
 LIST = HEAD + b"name a at port 1\nname b at port 2\n"
@@ -151,6 +151,6 @@ def test_names_in_pipelines(ours, pipeline, code, output):
     lines = b"".join(b"name node%d at port 7\n" % each for each in range(200000))
     with Fake(HEAD + lines) as fake:
         result = subprocess.run(["bash", "-c", pipeline, ours, str(fake.port)],
-                                capture_output=True, text=True, check=False, timeout=40)
+                                capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (result.returncode, result.stderr) == (code, "")
     assert output is None or result.stdout == output

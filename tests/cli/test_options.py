@@ -43,7 +43,7 @@ def test_a_port_that_is_none_is_refused(ours, value):
 
 def misconfigured(binary, *args, env=None):
     """The one line that a mistake ends with which a unit or a profile has made."""
-    result = run_epmd(binary, *args, env=env, timeout=5)
+    result = run_epmd(binary, *args, env=env)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("epmd: ") and result.stderr.count("\n") == 1
     return result.stderr

@@ -24,7 +24,7 @@ def system(binary):
 
 
 @pytest.mark.needs("network namespaces")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_ejabberdctl(system):
     assert system.run("epmd", "-started").returncode == 1
     assert system.run("ejabberdctl", "status").returncode == 3

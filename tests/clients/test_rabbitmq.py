@@ -96,7 +96,7 @@ def forms_loses_and_regains(cluster, between):
 
 
 @pytest.mark.needs("network namespaces")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_cluster_does_not_notice_that_the_worker_is_killed(ours):
     with cluster_with(ours, Kept, "-d", "-d") as (cluster, epmd):
         def kill_worker():
@@ -110,7 +110,7 @@ def test_cluster_does_not_notice_that_the_worker_is_killed(ours):
 
 
 @pytest.mark.needs("network namespaces")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_cluster_of_stock(stock):
     with cluster_with(stock, Daemon) as (cluster, _):
         forms_loses_and_regains(cluster, lambda: None)

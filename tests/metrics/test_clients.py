@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import PATIENCE_S
 from metrics.observed import Reply, request
 from wire.protocol import read_all, send
 
@@ -16,7 +17,7 @@ def curl(daemon, *words, paths=("/healthz",)):
     """What curl printed, and for each path the status, the connections and the version."""
     urls = [f"http://127.0.0.1:{daemon.metrics_port}{path}" for path in paths]
     result = subprocess.run(["curl", "-q", "-sS", "--noproxy", "*", "-w", TOLD, *words, *urls],
-                            capture_output=True, check=False, timeout=30)
+                            capture_output=True, check=False, timeout=PATIENCE_S)
     told = [line.split() for line in result.stderr.decode().splitlines()]
     return result.returncode, result.stdout, told
 
@@ -51,7 +52,7 @@ def test_curl_asks_for_the_head(observed, path):
 
 
 def test_pythons_client_is_served(observed):
-    connection = http.client.HTTPConnection("127.0.0.1", observed.metrics_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", observed.metrics_port, timeout=PATIENCE_S)
     for _ in range(2):
         connection.request("GET", "/healthz", headers={"Connection": "keep-alive"})
         reply = connection.getresponse()

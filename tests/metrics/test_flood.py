@@ -14,33 +14,32 @@ from metrics.observed import Observed, request
 from wire.protocol import (NOT_FOUND, Node, exchange, found, port2, read_all, send, state)
 
 SILENT = 200
-PATIENCE_S = 5
+TIMEOUT_S = 5  # of a scrape
 CONNECTIONS_MAX = 16
 FEW = ("prlimit", "--nofile=64:64")
 
 
-def serve_in_time(daemon, number):
-    """A lookup, a registration and a scrape, all answered before any deadline."""
-    began = time.monotonic()
+def serve(daemon, number):
+    """A lookup, a registration and a scrape, all answered."""
     assert exchange(daemon, port2(b"held")) == found(b"held")
     with Node(daemon, b"new%d" % number) as node:
         assert node.result == 0
     assert daemon.series()["epmd_node_port", "held"] == 4711
-    assert time.monotonic() - began < PATIENCE_S
 
 
 def test_silent_clients_give_way(ours):
-    with contextlib.ExitStack() as held, Observed(ours, wrapper=FEW) as daemon:
+    with contextlib.ExitStack() as held, Observed(ours, "-d", "-d", wrapper=FEW) as daemon:
         node = held.enter_context(Node(daemon, b"held"))
         silent = []
         for number in range(SILENT):
             silent.append(held.enter_context(daemon.connect()))
             if number % 20 == 0:
-                serve_in_time(daemon, number)
-        serve_in_time(daemon, SILENT)
+                serve(daemon, number)
+        serve(daemon, SILENT)
         # The kernel hands a silent connection over after a second (TCP_DEFER_ACCEPT).
         wait_for(lambda: [state(sock) for sock in silent].count("open") <= CONNECTIONS_MAX,
-                 what="the eviction of all silent clients but the newest")
+                 what="the end of all silent clients but the newest")
+        assert "others needed the room" in daemon.log()  # not each of them fell to the deadline
         assert state(node.sock) == "open"
 
 
@@ -71,10 +70,11 @@ def trickle(sock, data):
                                   request("/", "POST", ["Content-Length: 0", "X: a"] * 40)],
                          ids=["header", "headers"])
 def test_trickled_bytes_buy_no_time(observed, data):
+    """They take 100 s and more: time that they bought would let them all in, and be answered."""
     began = time.monotonic()
     with observed.connect() as sock:
         assert trickle(sock, data) == b""
-    assert PATIENCE_S - 1 < time.monotonic() - began < PATIENCE_S + 3
+    assert time.monotonic() - began > TIMEOUT_S - 1
 
 
 def descriptors(pid):
@@ -100,9 +100,8 @@ def test_who_reads_nothing_falls_to_the_deadline(ours, hosts):
         wait_for(lambda: descriptors(daemon.pid) == before + CONNECTIONS_MAX - 1,
                  what="all of them being served")
         with here.entered():
-            serve_in_time(daemon, 0)
-        wait_for(lambda: descriptors(daemon.pid) == before, timeout=PATIENCE_S + 3,
-                 what="the deadline")
+            serve(daemon, 0)
+        wait_for(lambda: descriptors(daemon.pid) == before, what="the deadline")
         assert max(len(read_all(sock)) for sock in slow) < whole
 
 

@@ -55,7 +55,7 @@ def open_page(browser, daemon, screen="desktop", dark=False):
 
 
 def wait_text(browser, part):
-    wait_for(lambda: browser.text_has(part), timeout=15, what=part)
+    wait_for(lambda: browser.text_has(part), what=part)
 
 
 def alter(browser, *changes):
@@ -160,7 +160,7 @@ def test_it_follows(browser, busy):
     assert re.fullmatch(r"as of \d\d:\d\d:\d\d", before)
     with Node(busy, b"latecomer"):
         wait_text(browser, "latecomer")
-    wait_for(lambda: not browser.text_has("latecomer"), timeout=15, what="its end")
+    wait_for(lambda: not browser.text_has("latecomer"), what="its end")
     assert browser.value(state) != before
     assert browser.value("window.mark") == 1  # it has not been loaded again
 
@@ -172,7 +172,7 @@ def test_curves_show_what_happened(browser, observed):
     for _ in range(300):
         exchange(observed, port2(b"none"))
     wait_for(lambda: re.fullmatch(r"0\.0 / s, at most [\d.]*[1-9][\d.]*", browser.value(rate)),
-             timeout=15, what="a rate of lookups that has risen and fallen")
+             what="a rate of lookups that has risen and fallen")
     for curve, moved in ("lookups", True), ("refusals", False):
         heights = browser.value(f"document.querySelector('#curve-{curve} .line').getBBox().height")
         assert (heights > 0) == moved
@@ -201,7 +201,7 @@ def test_a_restart_is_no_flood(browser, ours):
         daemon.kill_worker()
         rate = "document.querySelector('#curve-lookups output').textContent"
         wait_for(lambda: browser.value("document.querySelector('#tile-lookups dd').textContent")
-                 == "0", timeout=15, what="the new counters")
+                 == "0", what="the new counters")
         assert browser.value(rate) == "0.0 / s, at most 0.0"
         assert browser.value(NAMES_SHOWN) == ["kept"]
 
@@ -252,7 +252,7 @@ def test_an_epmd_that_no_longer_answers_is_said_to_be_so(browser, ours):
     assert browser.value("document.body.className") == "silent"
     assert browser.value(NAMES_SHOWN) == ["left"]  # what was known last
     with Kept(ours, "-metrics", str(daemon.metrics_port)):
-        wait_for(lambda: browser.value("document.body.className") == "answers", timeout=15,
+        wait_for(lambda: browser.value("document.body.className") == "answers",
                  what="an answer")
         wait_text(browser, "No node is registered.")
 

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from harness import ROOT, free_port, wait_for
+from harness import PATIENCE_S, ROOT, free_port, wait_for
 from metrics.test_http import STRANGE
 from wire.protocol import Node, exchange, port2
 
@@ -33,7 +33,7 @@ scrape_configs:
 
 def promtool(*words, text=None):
     return subprocess.run([PROMTOOL, *words], input=text, capture_output=True, check=False,
-                          timeout=30)
+                          timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ class Prometheus:
     def ask(self, path, **fields):
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(fields)}"
         with contextlib.suppress(OSError):
-            with urllib.request.urlopen(url, timeout=10) as reply:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as reply:
                 return json.load(reply)["data"]
         return None  # it has yet to start
 
@@ -86,14 +86,14 @@ class Prometheus:
 
     def __exit__(self, *_):
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(PATIENCE_S)
         self._log.close()
 
 
 def test_prometheus_scrapes_it(busy, tmp_path):
     with Prometheus(tmp_path, busy.metrics_port) as server:
         target = wait_for(lambda: (found := server.target()) and found["health"] != "unknown"
-                          and found, timeout=30, what="a scrape")
+                          and found, what="a scrape")
         assert (target["health"], target["lastError"]) == ("up", "")
         # A scrape is told of before it can be queried, and then all of it can.
         wait_for(lambda: server.values("up") == {None: 1}, what="its samples")

@@ -75,7 +75,7 @@ def test_all_recipes_have_the_libraries_that_meson_looks_for():
 
 
 @pytest.mark.asked("long")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_rpm_is_built_and_installed_into_an_empty_root(sources, tmp_path):
     need("rpmbuild", "rpm", "root")
     (tmp_path / "SOURCES").mkdir()
@@ -103,7 +103,7 @@ def test_rpm_is_built_and_installed_into_an_empty_root(sources, tmp_path):
 
 
 @pytest.mark.asked("long")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_alpines_recipe(sources, tmp_path):
     need("meson", "ninja")
     shutil.copytree(sources, tmp_path / "src" / sources.name)
@@ -119,7 +119,7 @@ def test_alpines_recipe(sources, tmp_path):
 
 
 @pytest.mark.asked("long")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_openrc_starts_reloads_and_ends_it(this, tmp_path):  # noqa: F811
     need(*NEEDED)
     tree = Chroot(tmp_path)

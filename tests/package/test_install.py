@@ -71,7 +71,7 @@ def test_all_is_installed_below_the_prefix(tmp_path):
     check_installed(tmp_path, "/usr/local")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_release_builds_and_installs_all_of_it(tmp_path):
     if not os.path.exists(os.path.join(ROOT, ".git")):
         cannot("releases are made from a git repository")

@@ -22,7 +22,7 @@ from restart import machine
 from wire.protocol import Node, exchange, found, port2, registered
 
 pytestmark = [
-    pytest.mark.timeout(900),  # making the tree and two packages takes its time
+    pytest.mark.timeout(3600),  # making the tree and two packages takes its time
     pytest.mark.asked("long"),
 ]
 

@@ -18,7 +18,7 @@ from package.test_package import packages, this  # noqa: F401, fixtures
 from restart import machine
 
 pytestmark = [
-    pytest.mark.timeout(2400),  # making a tree, and building in it, takes its time
+    pytest.mark.timeout(3600),  # making a tree, and building in it, takes its time
     pytest.mark.asked("long"),
 ]
 

@@ -13,7 +13,7 @@ from restart.test_systemd import configure, machine, restart, server  # noqa: F4
 from wire.protocol import NAMES, Node, exchange
 
 pytestmark = [
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600),
     pytest.mark.asked("long"),
 ]
 

@@ -16,7 +16,7 @@ from wire.protocol import (NAMES, Node, connect, exchange, found, names_reply, p
 
 pytestmark = [
     pytest.mark.asked("long"),
-    pytest.mark.timeout(900)]  # making the tree takes its time
+    pytest.mark.timeout(3600)]  # making the tree takes its time
 
 SOCKET, SERVICE = "epmd.socket", "epmd.service"
 DROP_INS = ["/etc/systemd/system/epmd.service.d/test.conf",

@@ -153,7 +153,7 @@ def test_a_registry_that_is_too_large_is_shed_until_it_fits(optimised, heavy, tm
         large = register(stack, server, 400, name=lambda number: b"large%d" % number)
         bound.set(light + (bound.sum() - light) // 3)
         server.end_worker()
-        wait_for(lambda: _answers(server), timeout=40, what="a worker that serves")
+        wait_for(lambda: _answers(server), what="a worker that serves")
         left = registered(server)
         assert set(left) >= {node.name for node in small}
         assert 0 < len(left) < len(small) + len(large)

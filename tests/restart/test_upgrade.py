@@ -20,7 +20,7 @@ from wire.protocol import NAMES, Node, exchange, state, wait_registered
 
 pytestmark = [
     pytest.mark.asked("long"),
-    pytest.mark.timeout(900)]  # making the tree and two packages takes its time
+    pytest.mark.timeout(3600)]  # making the tree and two packages takes its time
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import machine
-from harness import Daemon, clean_env, free_port, wait_for
+from harness import PATIENCE_S, Daemon, clean_env, free_port, wait_for
 from wire.order import ask, half_closed, served, stamped, stopped
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, frame,
                            port2, read_all, reset, settle)
@@ -99,7 +99,7 @@ def traced(ours, tmp_path):
         server.pid = int(children.read())
     yield server, trace
     wait_for(lambda: exchange(server, KILL) == b"OK", what="the departure of all nodes")
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def _answers(server):

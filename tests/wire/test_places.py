@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import machine
-from harness import Daemon, clean_env, free_port, wait_for
+from harness import PATIENCE_S, Daemon, clean_env, free_port, wait_for
 from metrics.observed import Observed
 from wire.protocol import (KILL, NAMES, NOT_FOUND, Node, begin, connect, exchange, port2, read_all,
                            send, settle, state)
@@ -97,7 +97,7 @@ def test_the_packet_timeout_is_as_long_as_it_says(ours, tmp_path):
                  re.finditer(r"epoll_\w+\(\d+, .*, (\d+)(?:, .*)?\) *=", trace.read_text())]
         assert asked and 6000 < max(asked) <= 7000
     assert exchange(server, KILL) == b"OK"
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def answers(server):
