@@ -16,6 +16,7 @@ import pytest
 
 from cli.servers import Fake
 from harness import ROOT, Daemon, clean_env, free_port, wait_for
+from machine import APART
 from wire.protocol import found, registered, wait_registered
 
 TOOLS = ["awk", "bash", "cat", "dirname", "find", "head", "id", "mkdir", "od", "readlink", "sh", "touch"]
@@ -49,9 +50,9 @@ class Folder:
         return {"cwd": self.path, "stdin": subprocess.DEVNULL, "text": True,
                 "env": clean_env({"PATH": str(self.path / "bin"), "ERL_EPMD_PORT": str(port)})}
 
-    def run(self, *options, port=4369, **how):
+    def run(self, *options, port=4369, wrapper=(), **how):
         """Run it to its end; (exit code, what it printed)."""
-        done = subprocess.run(["./dev", "run", *options], stdout=subprocess.PIPE,
+        done = subprocess.run([*wrapper, "./dev", "run", *options], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False, **self._how(port), **how)
         return done.returncode, done.stdout
 
@@ -119,6 +120,19 @@ def test_stock_is_called_so_and_the_command_that_is_named_works(folder, stock):
         assert words.startswith("-address '127.0.0.1 ::1' -port ")
         folder.start("-address", "127.0.0.1 ::1", *words.split()[-2:], port=other.port)
         assert registered(awaited(int(words.split()[-1]))) == []
+
+
+@pytest.mark.needs("mount namespaces")
+def test_a_socket_unit_is_named(folder):
+    """As systemctl prints it; tests/restart asks a real one."""
+    with Fake(b"", "0.0.0.0") as other:
+        folder.programs({**MISSING, "systemctl": "echo '127.0.0.1:80 web.socket web.service'; "
+                         f"echo '[::]:{other.port} epmd.socket epmd.service'"})
+        booted = f'{shutil.which("mount")} -t tmpfs none /run; mkdir -p /run/systemd/system; "$@"'
+        code, said = folder.run(port=other.port,
+                                wrapper=(*APART, shutil.which("sh"), "-c", booted, "sh"))
+    assert code == 1
+    assert said.startswith(f"dev: port {other.port} is taken by systemd, for epmd.socket.\n")
 
 
 @pytest.mark.needs("another user")

@@ -22,6 +22,7 @@ from machine import cannot, lacks, need, outer_network, probe
 TREE = "/var/tmp/epmd-test-tree"
 PACKAGES = "systemd,systemd-sysv,dbus,iproute2,erlang-base"
 UNITS = os.path.join(ROOT, "dist", "systemd")
+DEV = os.path.join(ROOT, "dev")
 HIERARCHIES = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
 NEEDED = ["debootstrap", "systemd-nspawn", "nsenter", "ldd"]
 
@@ -99,7 +100,7 @@ def resolved(path):
 
 
 class Machine:
-    """A booted container; in it are the binary, with what it needs, and our units, in /opt.
+    """A booted container; in it are the binary, with what it needs, our units and dev, in /opt.
 
     layer is a directory whose etc and usr lie over the tree's; its journal is left in it.
     """
@@ -119,7 +120,8 @@ class Machine:
     def boot(self):
         binds = []
         if self.binary:
-            binds += [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units"]
+            binds += [f"--bind-ro={self.binary}:/opt/epmd", f"--bind-ro={UNITS}:/opt/units",
+                      f"--bind-ro={DEV}:/opt/dev"]
             binds += [f"--bind-ro={path}:{resolved(path)}" for path in libraries(self.binary)]
         own = f"epmdtest.{os.getpid()}.{next(self._numbers)}"  # others may boot the tree, too
         for hierarchy in HIERARCHIES:

@@ -265,3 +265,14 @@ def test_under_suses_units(suses):
         assert node.sock.recv(1) == b""
         wait_for(lambda: suses.main_pid() not in (0, pid), what="another process")
         assert exchange(suses, port2(b"a")) == NOT_FOUND
+
+
+def test_a_port_that_a_socket_unit_holds_is_seen_before_dev_builds(server):
+    """With the service and without: then systemd listens in its stead."""
+    for _ in range(2):
+        result = server.run("/opt/dev", "run")
+        first, second = result.stdout.splitlines()
+        assert result.returncode == 1
+        assert first == "dev: port 4369 is taken by systemd, for epmd.socket."
+        assert second == "     This one works beside it: ./dev run -port 5000"
+        server.do("systemctl", "stop", "epmd.service")
