@@ -60,7 +60,8 @@ enum refusal name_check(const uint8_t *name, size_t len)
     size_t characters = 0;
     for (size_t at = 0; at < len; characters++) {
         uint32_t code;
-        size_t used = utf8_decode(name + at, len - at, &code);
+        bool is_ascii = name[at] < 0x80; /* as in most names: each lookup comes here */
+        size_t used = is_ascii ? 1 : utf8_decode(name + at, len - at, &code);
         if (used == 0) {
             return REFUSAL_NAME_NOT_UTF8;
         }

@@ -266,7 +266,9 @@ static void dequeue(struct capacity *capacity, struct capacity_slot *slot)
 void capacity_add(struct capacity *capacity, struct capacity_slot *slot, const struct address *host,
                   bool is_scrape)
 {
-    *slot = (struct capacity_slot){.host = host, .is_scrape = is_scrape, .progress = CAPACITY_NEW};
+    slot->host = host;
+    slot->is_scrape = is_scrape;
+    slot->progress = CAPACITY_NEW;
     capacity->n_connections += !is_scrape;
     capacity->n_scrapes += is_scrape;
 }

@@ -24,12 +24,6 @@ static void connection_send_unsent(struct connection *connection);
 
 /* ---- the end ---- */
 
-static void connection_drop_unsent(struct connection *connection)
-{
-    unsent_free(connection->unsent);
-    connection->unsent = NULL;
-}
-
 /* The end of the last descriptor takes it out of epoll's set, which is cheaper than to do
  * so before; but one that the watcher has a duplicate of is not the last. A reply that stops in
  * the middle must not look complete: NAMES and DUMP have no length, so only a reset tells. */
@@ -84,12 +78,14 @@ void connection_free(struct connection *connection, enum report_end end)
     session_deinit(&connection->session, &all->sessions);
     scrape_deinit(&connection->scrape);
     connection_close(connection);
-    connection_drop_unsent(connection);
+    unsent_free(connection->unsent);
     free(connection);
     if (was_registered) {
         store_tidy(&all->store);
     }
-    all->hooks.ended(all->hooks.argument, command);
+    if (was_registered || all->is_draining) {
+        all->hooks.ended(all->hooks.argument, command);
+    }
 }
 
 /* What the node sent is read and dropped: with unread bytes, close(2) would reset the
@@ -257,7 +253,8 @@ static void connection_send_unsent(struct connection *connection)
     int status = unsent_send(unsent, connection->session.fd);
     capacity_count_unsent(&connection->all->capacity, &connection->slot, unsent->len);
     if (status == 0) {
-        connection_drop_unsent(connection);
+        unsent_free(unsent);
+        connection->unsent = NULL;
         connection_finish_reply(connection);
     } else if (status != -EAGAIN) {
         connection_free(connection, REPORT_END_BROKEN);

@@ -124,9 +124,6 @@ static void report_refusal(const struct session *session, const struct session_o
 static void report_served(const struct session *session, const struct session_outcome *outcome)
 {
     struct request_line line;
-    if (!log_shows(LOG_VERBOSITY_REQUESTS)) {
-        return;
-    }
     describe_request(session, outcome, &line);
     log_event(LOG_VERBOSITY_REQUESTS, &line.fields, "%s from %s port %u, reply of %zu bytes",
               line.text, line.fields.peer, line.fields.peer_port, outcome->reply_len);
@@ -162,10 +159,11 @@ static void report_listing(const struct session *session, const struct listing *
 void report_outcome(const struct session *session, const uint8_t *bytes, size_t len,
                     const struct session_outcome *outcome)
 {
+    bool is_served = outcome->verdict != SESSION_WAIT && outcome->verdict != SESSION_LIST;
     report_bytes(session, "from", bytes, len);
     if (outcome->refusal != REFUSAL_NONE) {
         report_refusal(session, outcome);
-    } else if (outcome->verdict != SESSION_WAIT && outcome->verdict != SESSION_LIST) {
+    } else if (is_served && log_shows(LOG_VERBOSITY_REQUESTS)) {
         report_served(session, outcome);
     }
     if (outcome->listing) {

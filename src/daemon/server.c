@@ -47,7 +47,8 @@ static struct event_base *new_base(void)
         return NULL;
     }
     event_config_avoid_method(config, "select"); /* its descriptors end at FD_SETSIZE */
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+                                      EVENT_BASE_FLAG_NO_CACHE_TIME);
     /* An event of the last priority that goes on is to see first what has come meanwhile. */
     event_config_set_max_dispatch_interval(config, NULL, 1, CONNECTIONS_PRIORITY_LAST);
     struct event_base *base = event_base_new_with_config(config);
