@@ -388,6 +388,8 @@ def test_lines_fit_a_terminal(patient, columns):
     assert max(map(len, lines[:-1])) <= columns
     assert max(map(len, lines)) > columns / 2
     assert text == on_terminal(patient, 200, env={"NO_COLOR": "1", "COLUMNS": str(columns)})
+    for no_width in "x", "0", "-1", "99999999999", "":
+        assert text == on_terminal(patient, columns, env={"NO_COLOR": "1", "COLUMNS": no_width})
     whole = patient.run(os.path.abspath(OURS), "-check", "a", env={"COLUMNS": "60"}).stdout
     assert text.split() == whole.split()  # the same words
 

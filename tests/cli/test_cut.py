@@ -154,3 +154,15 @@ def test_names_in_pipelines(ours, pipeline, code, output):
                                 capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (result.returncode, result.stderr) == (code, "")
     assert output is None or result.stdout == output
+
+
+@pytest.mark.parametrize("words, answers", [
+    ("-names", Fake), ("-dump", Fake), ("-names -l", Scripted), ("-names -json", Scripted)])
+def test_a_pipeline_ends_with_its_reader(ours, words, answers):
+    """In every form: what found its line is right, and nothing complains that it was enough."""
+    lines = b"".join(b"name node%d at port 7\n" % each for each in range(20000))
+    pipeline = f'"$0" -port "$1" {words} | grep -q node7; echo "${{PIPESTATUS[@]}}"'
+    with answers(HEAD + lines) as fake:
+        result = subprocess.run(["bash", "-c", pipeline, ours, str(fake.port)],
+                                capture_output=True, text=True, check=False, timeout=40)
+    assert (result.stdout, result.stderr) == ("141 0\n", "")
