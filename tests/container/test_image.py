@@ -10,8 +10,10 @@ import subprocess
 
 import pytest
 
+from clients.beam import site_at
 from container.image import Container
 from harness import wait_for
+from machine import need
 from wire.protocol import NAMES, Node, exchange, registered
 
 pytestmark = pytest.mark.needs("network namespaces")
@@ -55,6 +57,14 @@ def test_registration_outlives_the_worker(container):
         assert container.run("/epmd", "-names").stdout == (
             "epmd: up and running on port 4369 with data:\nname bilbo at port 37899\n")
     assert "the worker ended: signal 9" in container.log()
+
+
+def test_a_node_that_starts_late_finds_it(container):
+    """In a container of its own that shares this one's addresses: docs/late-nodes.md."""
+    need("erl")
+    with container.network(), site_at(container.port) as site, site.node() as node:
+        assert node.ask("element(1, net_kernel:start([late, shortnames]))") == "ok"
+        assert list(site.await_names("late")) == ["late"]
 
 
 def test_hangup_reloads(container):

@@ -6,6 +6,7 @@ once; all of it is in the container's own network, at port 4369.
 """
 
 import re
+import time
 
 import pytest
 
@@ -19,6 +20,11 @@ from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, regist
 pytestmark = pytest.mark.timeout(3600)  # making the tree takes its time
 
 DROP_IN = "/etc/systemd/system/epmd.service.d/test.conf"
+
+N_LAST_MOMENTS = 50
+
+# The unit forbids what a sanitizer needs to look for leaks, and it would end with an error.
+NO_LEAKS = "Environment=ASAN_OPTIONS=detect_leaks=0"
 
 # What SUSE's units ask of the daemon that Debian's do not: see docs/migrating.md.
 SUSES_SOCKET = """[Socket]
@@ -87,7 +93,7 @@ def install(machine):
 
 def started(machine):
     machine.forget()
-    configure(machine, "Environment=ASAN_OPTIONS=detect_leaks=0")
+    configure(machine, NO_LEAKS)
     machine.do("systemctl", "start", "epmd.socket")
     machine.do("systemctl", "start", "epmd.service")
     with machine.network():
@@ -224,6 +230,48 @@ def test_stop_ends_all_registrations(server):
         assert exchange(server, port2(b"a")) == NOT_FOUND, "the socket starts it again"
 
 
+def retire_when_idle(server):
+    """Restart it with -exit_when_idle; return when it has ended."""
+    configure(server, NO_LEAKS, "Environment=ERL_EPMD_EXIT_WHEN_IDLE=1")
+    restart(server)
+    await_retirement(server)
+
+
+def await_retirement(server):
+    wait_for(lambda: server.show("ActiveState") != "active", what="the end of the service")
+
+
+def test_when_idle_it_ends_and_the_next_node_starts_it(server):
+    retire_when_idle(server)
+    for _ in range(3):
+        assert server.show("ActiveState") == "inactive", "it has neither failed nor come back"
+        assert (server.show("ExecMainStatus"), server.show("Result")) == ("79", "success")
+        assert server.show("SubState", "epmd.socket") == "listening"
+        with Node(server, b"a") as node:
+            assert exchange(server, port2(b"a")) == found(b"a")
+            after(server, restart)
+            assert exchange(server, port2(b"a")) == found(b"a")
+            assert state(node.sock) == "open"
+        await_retirement(server)
+    assert "no node has been registered for 1 s" in server.log()
+    assert "Scheduled restart job" not in server.log()
+
+
+@pytest.mark.asked("long")
+def test_a_registration_at_the_end_is_never_lost(server):
+    """It is served by the process that ends, which then goes on, or by the one that follows."""
+    retire_when_idle(server)
+    for i in range(N_LAST_MOMENTS):
+        name = b"n%d" % i
+        Node(server, b"first").close()
+        end = time.monotonic() + 0.985 + 0.001 * (i % 50)
+        wait_for(lambda end=end: time.monotonic() > end, what="the last moment")
+        with Node(server, name) as node:
+            assert node.result == 0
+            assert exchange(server, port2(name)) == found(name)
+            assert state(node.sock) == "open"
+
+
 def test_a_node_never_notices(server):
     need("erl")
     with site_at(server.port) as site, site.node("-sname", "e") as e:
@@ -234,6 +282,17 @@ def test_a_node_never_notices(server):
         assert e.creation() == creation
         with site.node("-sname", "o") as other:
             assert other.ping(e) == "pong"
+
+
+def test_a_node_that_starts_distribution_late_starts_it(server):
+    """docs/late-nodes.md: the node has booted without a name, and no epmd runs."""
+    need("erl")
+    retire_when_idle(server)
+    with site_at(server.port) as site, site.node() as node:
+        assert server.main_pid() == 0
+        assert node.ask("element(1, net_kernel:start([late, shortnames]))") == "ok"
+        site.await_names("late")
+        assert server.show("ActiveState") == "active"
 
 
 def test_it_is_locked_up(server):
@@ -252,6 +311,14 @@ def test_under_debians_units(debians):
         assert node.sock.recv(1) == b""
         assert debians.run("epmd", "-reload").returncode == 1
         assert exchange(debians, NAMES)[4:] == b""
+
+
+def test_under_debians_units_it_ends_when_idle(debians):
+    """They start it with the boot, or for a connection, and not again."""
+    retire_when_idle(debians)
+    assert (debians.show("ActiveState"), debians.show("ExecMainStatus")) == ("inactive", "0")
+    with Node(debians, b"a"):
+        assert exchange(debians, port2(b"a")) == found(b"a")
 
 
 def test_under_suses_units(suses):
