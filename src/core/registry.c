@@ -154,11 +154,11 @@ static uint32_t registry_first_creation(struct registry *registry)
 
 static struct registry_node *node_new(const struct protocol_node *info)
 {
-    struct registry_node *node = calloc(1, sizeof *node + info->name_len + info->extra_len);
+    struct registry_node *node = malloc(sizeof *node + info->name_len + info->extra_len);
     if (!node) {
         return NULL;
     }
-    node->info = *info;
+    *node = (struct registry_node){.info = *info};
     node->info.name = node->storage;
     node->info.extra = node->storage + info->name_len;
     memcpy(node->storage, info->name, info->name_len);
