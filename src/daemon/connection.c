@@ -224,6 +224,7 @@ static void connection_wait_to_send(struct connection *connection, unsigned dela
         capacity_restart(&all->capacity, &connection->slot, CAPACITY_KEPT);
         connection_enter(connection, CONNECTION_REPLY_HELD_UP, 0, delay_s);
     } else {
+        connection->slot.progress = CAPACITY_BEGUN; /* some may read slowly for ever */
         capacity_restart(&all->capacity, &connection->slot, queue_for(connection));
         connection_enter(connection, CONNECTION_REPLYING, EV_WRITE | EV_PERSIST, 0);
     }
@@ -284,6 +285,7 @@ void connection_reply(struct connection *connection, struct unsent *reply,
 void connection_await_turn(struct connection *connection)
 {
     struct connections *all = connection->all;
+    connection->slot.progress = connection->peer_has_ended ? CAPACITY_NEW : CAPACITY_COMPLETE;
     capacity_move(&all->capacity, &connection->slot, queue_for(connection));
     if (!all->to_be_listed) {
         event_add(&all->late, &connection_turn_at_last);

@@ -14,6 +14,7 @@ from harness import PATIENCE_S, Daemon, wait_for
 from machine import need_descriptors
 from metrics.observed import Observed
 from wire import namespaces
+from wire.order import stopped
 from wire.protocol import (NAMES, Node, begin, connect, exchange, found, names_reply, port2,
                            read_all, send, settle)
 
@@ -146,6 +147,20 @@ def test_lookups_in_two_segments_survive_a_flood_of_single_bytes(ours):
                 answered += read_all(asker) == found(b"held")
         assert answered >= LOOKUPS - 2
         assert exchange(server, port2(b"held")) == found(b"held")
+
+
+def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_complete(ours):
+    """It waits while there is anything cheaper to do, which here is to let the flood in."""
+    with contextlib.ExitStack() as stack, \
+            Daemon(ours, wrapper=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")) as server, \
+            Node(server, b"held") as node:
+        with stopped(server.pid):
+            asker = stack.enter_context(connect(server.port))
+            send(asker, NAMES)
+            for _ in range(FLOOD):
+                sock = stack.enter_context(connect(server.port))
+                send(sock, port2(b"none")[:3])
+        assert read_all(asker) == names_reply(server, (node.name, 4711))
 
 
 @pytest.mark.needs("network namespaces")
