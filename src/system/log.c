@@ -81,8 +81,8 @@ static bool write_syslog(int level, const struct log_fields *fields, const char 
         return false;
     }
     int priority = LOG_DAEMON | (level < LOG_DEBUG ? level : LOG_DEBUG);
-    int len = snprintf(line, sizeof line, "<%d>%s epmd[%ld]: epmd: %s", priority, date,
-                       (long)getpid(), text);
+    int len =
+        snprintf(line, sizeof line, "<%d>%s epmd[%ld]: %s", priority, date, (long)getpid(), text);
     return log_socket_send(line, len < (int)sizeof line ? (size_t)len : sizeof line - 1);
 }
 

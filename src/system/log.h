@@ -3,9 +3,9 @@
  * The log: standard error, syslog or systemd's journal.
  *
  * A line on standard error is `epmd: `, the date as ctime(3) writes it, `: ` and the
- * text; in syslog it is `epmd: ` and the text, as stock epmd writes them. In the journal
- * the text is the message, beside the fields that say what it is about. A level is
- * syslog(3)'s: LOG_ERR, LOG_WARNING, LOG_INFO, or a step of what -d adds.
+ * text, as stock epmd writes it; in syslog it is the text, tagged with `epmd` and the
+ * process. In the journal the text is the message, beside the fields that say what it is
+ * about. A level is syslog(3)'s: LOG_ERR, LOG_WARNING, LOG_INFO, or a step of what -d adds.
  *
  * Logging never blocks: a line that is not taken is dropped, and the next one that is
  * taken tells how many were.

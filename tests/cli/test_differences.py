@@ -3,15 +3,20 @@
 
 import contextlib
 import os
+import pathlib
+import re
 import signal
+import tempfile
 
 import pytest
 
 import machine
-from cli.servers import Fake, end_all, started_for
+from cli.servers import Detached, Fake, end_all, started_for
+from cli.test_daemon import Syslog
 from harness import Daemon, StartError, free_port, listening, run_epmd, wait_for
 from wire import namespaces
 from wire.differences import CLI
+from wire.protocol import Node
 
 CASES = {}
 
@@ -84,6 +89,18 @@ def _(binary):
 @case("-port NO after the command")
 def _(binary):
     return taken(run_epmd(binary, "-names", "-port", str(free_port())))
+
+
+@case("a line in syslog")
+def _(binary):
+    machine.need("mount namespaces", "device files")
+    with tempfile.TemporaryDirectory() as folder, \
+            contextlib.closing(Syslog(pathlib.Path(folder))) as syslog, \
+            Detached(binary, wrapper=syslog.wrapper) as daemon, Node(daemon, b"taken"):
+        assert Node(daemon, b"taken").result == 1
+        text, = syslog.wait(r"\btaken\b")
+    twice = re.search(r" epmd(\[\d+\])?: epmd: ", text)
+    return "its name twice" if twice else "its name once"
 
 
 def taken(result):

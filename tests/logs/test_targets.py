@@ -82,7 +82,7 @@ def test_the_foreground_may_log_to_syslog(ours, syslog, journal):
     with Daemon(ours, "-log", "syslog", wrapper=wrapper) as server:
         refuse(server)
         text, = syslog.wait("taken by")
-    assert re.fullmatch(r"<28>[A-Z][a-z]{2} [ \d]\d [\d:]{8} epmd\[\d+\]: epmd: refused .*", text)
+    assert re.fullmatch(r"<28>[A-Z][a-z]{2} [ \d]\d [\d:]{8} epmd\[\d+\]: refused .*", text)
     assert journal.read() == []
     assert server.log() == ""
 

@@ -145,6 +145,9 @@ CLI = {
         "being told to end is no failure", stock=-15, ours=0),
     "SIGINT": Difference(
         "being told to end is no failure", stock=-2, ours=0),
+    "a line in syslog": Difference(
+        "the logger has the program's name already",
+        stock="its name twice", ours="its name once"),
     "an address named twice": Difference(
         "it is bound once",
         stock="ended", ours=["10.9.9.1", "127.0.0.1", "::1"]),
