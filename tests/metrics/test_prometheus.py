@@ -55,10 +55,10 @@ def test_promtool_has_no_complaint(busy):
 class Prometheus:
     """A server that scrapes one target every second."""
 
-    def __init__(self, folder, target):
+    def __init__(self, folder, target, more=""):
         self.port = free_port()
         configuration = folder / "prometheus.yml"
-        configuration.write_text(CONFIGURATION % target)
+        configuration.write_text(CONFIGURATION % target + more)
         self._log = open(folder / "log", "wb")
         self._process = subprocess.Popen(
             [PROMETHEUS, f"--config.file={configuration}", f"--storage.tsdb.path={folder}/data",
@@ -107,14 +107,26 @@ def test_prometheus_scrapes_it(busy, tmp_path):
 
 
 def blocks():
-    """The two pieces of YAML in the document."""
+    """The three pieces of YAML in the document: a job, what may be added to it, alerts."""
     return re.findall(r"```yaml\n(.*?)```", MONITORING.read_text(), re.S)
+
+
+def test_short_lived_names_are_dropped(observed, tmp_path):
+    names = "rabbitmqcli-381-rabbit", "rpc-5a1f-demo", "rem-5a1f-demo", "rabbit", "remote"
+    with contextlib.ExitStack() as held:
+        for name in names:
+            held.enter_context(Node(observed, name.encode()))
+        with Prometheus(tmp_path, observed.metrics_port, blocks()[1]) as server:
+            wait_for(lambda: server.ask("query", query="up") and server.values("up") == {None: 1},
+                     timeout=30, what="a scrape")
+            assert server.values("epmd_node_port").keys() == {"rabbit", "remote"}
+            assert server.values("epmd_nodes") == {None: 5}
 
 
 def test_the_document_is_right(tmp_path):
     configuration, rules = (tmp_path / "prometheus.yml", tmp_path / "rules.yml")
-    configuration.write_text(blocks()[0] + "rule_files: [rules.yml]\n")
-    rules.write_text(blocks()[1])
+    configuration.write_text(blocks()[0] + blocks()[1] + "rule_files: [rules.yml]\n")
+    rules.write_text(blocks()[2])
     result = promtool("check", "config", str(configuration))
     assert result.returncode == 0, result.stdout + result.stderr
     assert b"4 rules found" in result.stdout
@@ -151,7 +163,7 @@ tests:
 
 
 def test_the_alerts_fire_when_they_should(tmp_path):
-    rules = re.sub(r"\n +annotations:\n +summary: .*", "", blocks()[1])
+    rules = re.sub(r"\n +annotations:\n +summary: .*", "", blocks()[2])
     (tmp_path / "rules.yml").write_text(rules)
     (tmp_path / "test.yml").write_text(ALERTS)
     result = promtool("test", "rules", str(tmp_path / "test.yml"))
