@@ -82,12 +82,16 @@ class Guest:
         """A context in which this thread's sockets and programs are in the guest's network."""
         return network_of(self._holder.pid)
 
+    def entry(self, **variables):
+        """What a command follows to be run in it."""
+        settings = [f"{name}={value}" for name, value in variables.items()]
+        return ["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "-w", "env", "-i",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *settings]
+
     def run(self, *command, timeout=2 * PATIENCE_S, **variables):
         """Run a command in it to its end; its CompletedProcess, errors in stdout."""
-        settings = [f"{name}={value}" for name, value in variables.items()]
         return subprocess.run(
-            ["nsenter", "-t", self._init, "-m", "-u", "-n", "-p", "-r", "-w",
-             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *settings, *command],
+            [*self.entry(**variables), *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=timeout, check=False)
 
