@@ -77,6 +77,12 @@ def need_descriptors(count):
         cannot(f"{count} descriptors: only {hard} are allowed here (ulimit -n)")
 
 
+def need_family(*addresses):
+    """The calling test needs the families of these addresses in this thread's network."""
+    if any(":" in address for address in addresses):
+        need("IPv6")
+
+
 def is_asked(kind):
     """Whether tests of a kind that takes long are to run: what ./dev test KIND sets."""
     return is_set(f"EPMD_{kind.upper()}")

@@ -48,6 +48,7 @@ LISTS = [
 ]
 
 
+@pytest.mark.needs("IPv6")
 @pytest.mark.parametrize("text, expected", LISTS)
 def test_address_option_and_environment(binary, text, expected):
     assert bound(binary, text) == expected
@@ -55,11 +56,13 @@ def test_address_option_and_environment(binary, text, expected):
         assert bound(binary, env={"ERL_EPMD_ADDRESS": text}) == expected
 
 
+@pytest.mark.needs("IPv6")
 def test_the_address_option_wins_over_the_environment(binary):
     env = {"ERL_EPMD_ADDRESS": "127.0.0.2"}
     assert bound(binary, "127.0.0.3", env) == [LO4, "127.0.0.3", LO6]
 
 
+@pytest.mark.needs("IPv6")
 @pytest.mark.parametrize("text, expected", [
     ("127.0.0.2,127.0.0.2", [LO4, "127.0.0.2", LO6]), ("127.0.0.1 127.0.0.1", [LO4, LO6]),
     ("::1,::1,0:0::1", [LO4, LO6])])

@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+import machine
 from harness import free_port, visible
 from restart.keeping import Kept
 from restart.passing import Watcher, Worker
@@ -30,6 +31,7 @@ class Inherited(Worker):
 def listen(address, port):
     """A socket as a unit opens it: `::` takes IPv4 as well, `only ::` does not."""
     host = address.rpartition(" ")[2]
+    machine.need_family(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, dualstack_ipv6=address == "::")
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import machine
 from cli.servers import Fake
 from harness import Daemon, free_port, run_epmd
 from wire.protocol import Node, frame, registered, wait_registered
@@ -137,6 +138,7 @@ def test_other_replies(binary, reply, command, code, output):
         assert ask(binary, fake.port, *command) == (code, output, "")
 
 
+@pytest.mark.needs("IPv6")
 def test_ipv6_loopback_is_asked_first(binary):
     with Fake(b"\0\0\0\6", "::1") as six, Fake(b"\0\0\0\4", "127.0.0.1", six.port) as four:
         assert ask(binary, six.port, "-names") == (0, running(6), "")
@@ -145,6 +147,7 @@ def test_ipv6_loopback_is_asked_first(binary):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_either_loopback_is_enough(binary, host):
+    machine.need_family(host)
     with Fake(b"\0\0\0\7", host) as fake:
         assert ask(binary, fake.port, "-names") == (0, running(7), "")
 

@@ -91,6 +91,7 @@ def test_a_second_start_exits_with_success(binary, server, options, said):
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\0\0"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "::"])
 def test_a_port_held_by_no_epmd_is_an_error(ours, reply, host):
+    machine.need_family(host)
     with Fake(reply, host) as other:
         result = run_epmd(ours, "-port", str(other.port))
         assert result.returncode == 1

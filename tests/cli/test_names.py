@@ -30,6 +30,7 @@ def test_plain_names_are_as_stock_prints_them(ours, stock, server):
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "xx_none"])
 def test_columns_show_what_registered(ours, host, locale):
+    machine.need_family(host)
     with Daemon(ours) as server, registered_nodes(server, host) as nodes:
         rows = table(ours, server.port, env={"LC_ALL": locale})
         assert [row["NAME"] for row in rows] == [shown for shown, *_ in nodes]
@@ -114,7 +115,7 @@ def registered_by(uid, server, name, host):
 @pytest.fixture
 def owned(ours):
     """A daemon of root's, with nodes of nobody, of a user without a name, and of root."""
-    machine.need("another user")
+    machine.need("another user", "IPv6")
     nobody = pwd.getpwnam("nobody").pw_uid
     with Daemon(ours) as server, registered_by(nobody, server, b"nobody's", "127.0.0.1"), \
             registered_by(nobody, server, b"six", "::1"), \

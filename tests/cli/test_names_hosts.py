@@ -58,6 +58,7 @@ def test_exit_codes(ours, port):
         assert ask(ours, port, dead)[0] == 2
 
 
+@pytest.mark.needs("IPv6")
 def test_stock_and_ours_answer(binary, ours):
     with Daemon(binary) as server, Node(server, b"x", port=7):
         code, output, _ = ask(ours, server.port, "127.0.0.1,::1")

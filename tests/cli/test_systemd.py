@@ -50,12 +50,14 @@ def activated(binary, *listen, env=()):
     (["127.0.0.1"], ["127.0.0.1"]), (["[::1]"], ["::1"]),
     (["127.0.0.1", "[::1]"], ["127.0.0.1", "::1"]), (["127.0.0.2", "127.0.0.3"], ["127.0.0.2", "127.0.0.3"])])
 def test_it_serves_the_inherited_sockets_and_no_others(binary, listen, expected):
+    machine.need_family(*expected)
     with activated(binary, *listen) as server:
         assert [address for address, _ in listening(server.pid)] == expected
         for host in expected:
             assert exchange(server, NAMES, host=host) == names_reply(server)
 
 
+@pytest.mark.needs("IPv6")
 def test_a_socket_of_both_families_has_local_peers(binary):
     with activated(binary, "[::]") as server:
         for host in "127.0.0.1", "::1":

@@ -9,6 +9,7 @@ import signal
 
 import pytest
 
+import machine
 from cli.servers import Detached, Fake
 from cli.test_sandbox import IS_ROOT, free_privileged_port, needs_root, status
 from harness import free_port, listening, run_epmd, wait_for
@@ -219,6 +220,7 @@ def test_it_is_off_by_default(ours):
     (None, "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("127.0.0.3", "127.0.0.3"),
     ("0.0.0.0", "0.0.0.0"), ("[::1]", "::1"), ("[::]", "::")])
 def test_it_listens_where_it_is_told(ours, address, expected):
+    machine.need_family(expected)
     with Observed(ours, address=address) as daemon:
         port = daemon.metrics_port
         assert [row for row in listening(daemon.pid) if row[1] == port] == [(expected, port)]

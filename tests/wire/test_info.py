@@ -116,6 +116,7 @@ def test_how_many_nodes_there_is_room_for_is_told(ours):
         assert denial["reason"].startswith("no descriptor is left for one more node")
 
 
+@pytest.mark.needs("IPv6")
 def test_each_node_is_told_newest_first(ours):
     with Daemon(ours) as server, Node(server, b"old", port=1, highest=5, lowest=5) as old:
         before = time.time() * 1000

@@ -151,6 +151,7 @@ def test_connections_take_turns(server):
             assert read_exactly(waiting, 100) == found(b"late")
 
 
+@pytest.mark.needs("IPv6")
 def test_ipv6_peers_are_served_alike(server):
     with Node(server, b"six", host="::1"):
         assert exchange(server, port2(b"six"), host="::1") == found(b"six")

@@ -60,6 +60,7 @@ def told(pid):
         return listen, len(sockets) - listen, {keepalive(sock) for sock in sockets}
 
 
+@pytest.mark.needs("IPv6")
 def test_a_host_that_vanishes_is_found_out(ours):
     """Listening sockets have it, and what they yield inherits it."""
     with Daemon(ours) as server, Node(server, b"a"), Node(server, b"b", host="::1"):
