@@ -30,12 +30,33 @@
 #include "system/processes.h"
 #include "system/restraint.h"
 
+#define LISTEN_ATTEMPTS_MAX 3
+
+/* Whether what held the port has let go of it meanwhile, as an epmd does that was just ending. */
+static bool has_left(int error)
+{
+    return error == -ECONNREFUSED || error == -ECONNRESET || error == -ENODATA;
+}
+
+/* Sets the server up, as server_init() does. Where another process listens, `*holder` is what
+ * commands_ask_holder() says of it. */
+static int init_server(struct server *server, const struct options *options,
+                       struct endpoint *in_use, int *holder)
+{
+    int status, n_attempts = 0;
+    do {
+        status = server_init(server, options, in_use);
+        *holder = status == -EADDRINUSE ? commands_ask_holder(in_use) : 0;
+    } while (status == -EADDRINUSE && has_left(*holder) && ++n_attempts < LISTEN_ATTEMPTS_MAX);
+    return status;
+}
+
 /* The port is taken. By an epmd: then there is one, which is all that was asked for. */
-static int end_beside(const struct endpoint *in_use)
+static int end_beside(const struct endpoint *in_use, int holder)
 {
     char address[ADDRESS_TEXT_SIZE];
     address_format(&in_use->address, address);
-    if (commands_is_epmd(in_use)) {
+    if (holder == 0) {
         log_line(LOG_VERBOSITY_REQUESTS, "epmd is already running at %s port %u", address,
                  in_use->port);
         return EXIT_SUCCESS;
@@ -148,9 +169,9 @@ static int serve(const struct start *start)
 {
     static struct server server;
     struct endpoint in_use;
-    int status = server_init(&server, start->options, &in_use);
+    int holder, status = init_server(&server, start->options, &in_use, &holder);
     if (status == -EADDRINUSE) {
-        return end_beside(&in_use);
+        return end_beside(&in_use, holder);
     }
     if (status < 0) {
         return start->role == ROLE_SINGLE ? end_with_restraint() : EXIT_FAILURE;

@@ -187,7 +187,7 @@ int commands_run(const struct options *options)
     return output_finish() < 0 ? EXIT_FAILURE : status;
 }
 
-bool commands_is_epmd(const struct endpoint *endpoint)
+int commands_ask_holder(const struct endpoint *endpoint)
 {
     struct request request;
     struct exchange_reply reply;
@@ -196,9 +196,9 @@ bool commands_is_epmd(const struct endpoint *endpoint)
                      ? target_ask_local(endpoint->port, &request, EXCHANGE_PROBE_TIMEOUT_MS, &reply)
                      : exchange_with(endpoint, &request, EXCHANGE_PROBE_TIMEOUT_MS, &reply);
     if (status < 0) {
-        return false;
+        return status;
     }
     bool is_epmd = names_reply_is_one(&reply);
     exchange_free(&reply);
-    return is_epmd;
+    return is_epmd ? 0 : -EBADMSG;
 }

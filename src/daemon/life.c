@@ -100,13 +100,15 @@ static enum refusal life_check_successor(struct life *life, char reason[SESSION_
     return REFUSAL_NONE;
 }
 
-/* Frees the port in the keeper, too, whose duplicates would listen on. */
+/* Frees the port, so that another epmd may take it at once. */
 static void life_free_port(struct life *life)
 {
     if (store_has_keeper(&life->connections->store)) {
-        acceptor_free_port(life->acceptor);
-        acceptor_free_port(life->scraped);
+        acceptor_free_port(life->acceptor); /* else the keeper's duplicates listen on */
     }
+    acceptor_close(life->acceptor);
+    acceptor_free_port(life->scraped);
+    acceptor_close(life->scraped);
 }
 
 static void life_retire(struct life *life)
@@ -115,10 +117,10 @@ static void life_retire(struct life *life)
         life_enter(life, LIFE_SERVING);
         return;
     }
+    life_free_port(life); /* first, so that hardly a peer connects that is not served */
     log_line(LOG_INFO, "ending, because no node has been registered for %u s (-exit_when_idle)",
              life->idleness.config.limit_s);
     idleness_forget(&life->idleness);
-    life_free_port(life);
     life_enter(life, LIFE_RETIRED);
 }
 
@@ -190,15 +192,11 @@ static enum refusal may_reload(void *argument, char reason[SESSION_REASON_SIZE])
     return life_check_successor(life, reason);
 }
 
-/* Frees the port, so that another epmd may take it as soon as the client has its answer, and
- * makes all registrations end. */
+/* The port is free as soon as the client has its answer; then all registrations end. */
 static void life_obey_kill(struct life *life)
 {
     life_enter(life, LIFE_KILLED);
     life_free_port(life);
-    acceptor_close(life->acceptor);
-    acceptor_free_port(life->scraped);
-    acceptor_close(life->scraped);
 }
 
 static void on_command(void *argument, enum session_verdict command)

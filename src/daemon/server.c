@@ -115,11 +115,7 @@ static int server_listen(struct server *server, const struct inheritance *inheri
                           "a .socket unit that starts this service?");
         return -ENOTCONN;
     }
-    int status = acceptor_open(&server->acceptor, server->options, in_use);
-    if (status == 0) {
-        server_keep_listeners(server, &server->acceptor);
-    }
-    return status;
+    return acceptor_open(&server->acceptor, server->options, in_use);
 }
 
 /* What the daemon tells of itself that never changes while it serves. */
@@ -154,12 +150,16 @@ static int server_set_up(struct server *server, const struct inheritance *inheri
                                         .channel = inheritance->channel,
                                         .memory = inheritance->memory};
     life_init(&server->life, connections, &server->acceptor, &server->scraped);
-    store_open(&connections->store, &config);
     int status = server_listen(server, inheritance, in_use);
-    if (status == 0) {
-        store_require_numbers(&connections->store, acceptor_descriptor(&server->acceptor, 0));
-        status = server_listen_for_scrapes(server, inheritance);
+    if (status < 0) {
+        return status; /* before what is inherited is taken over: server_init() can be repeated */
     }
+    store_open(&connections->store, &config);
+    if (inheritance->n_listeners == 0) {
+        server_keep_listeners(server, &server->acceptor);
+    }
+    store_require_numbers(&connections->store, acceptor_descriptor(&server->acceptor, 0));
+    status = server_listen_for_scrapes(server, inheritance);
     if (status == 0) {
         status = life_watch_signals(&server->life);
     }

@@ -23,8 +23,8 @@ struct server {
 
 /* Sets up everything and listens, so that peers may connect from then on. Logs what
  * goes wrong and returns a negative errno; only of -EADDRINUSE nothing is logged, and
- * `in_use` tells which address another process listens on. `options` must outlive the
- * server. */
+ * `in_use` tells which address another process listens on, and this may be called again.
+ * `options` must outlive the server. */
 int server_init(struct server *server, const struct options *options, struct endpoint *in_use);
 
 /* Closes everything. */

@@ -75,6 +75,27 @@ def test_detaching_many_times_at_once_leaves_one(ours):
         end_all(port)
 
 
+def test_one_that_is_just_ending_is_succeeded(ours):
+    """It held the port, and took a connection, but did not answer any more."""
+    port = free_port()
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def end():
+        peer = listener.accept()[0]
+        listener.close()
+        peer.close()
+    ending = threading.Thread(target=end)
+    ending.start()
+    try:
+        result = run_epmd(ours, "-daemon", "-port", str(port), *visible(ours))
+        assert (result.returncode, result.stderr) == (0, "")
+        reload = run_epmd(ours, "-port", str(port), "-reload")
+        assert reload.stdout == "Reloading\n", "it has its keeper"
+    finally:
+        ending.join()
+        end_all(port)
+
+
 def test_a_detached_daemon_obeys_kill(binary, detached):
     result = run_epmd(binary, "-port", str(detached.port), "-kill")
     assert result.stdout == "Killed\n"
