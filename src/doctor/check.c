@@ -13,6 +13,7 @@
 #include "doctor/findings.h"
 #include "doctor/judge.h"
 #include "system/clock.h"
+#include "system/descriptors.h"
 
 #define TARGET_TEXT_SIZE (NAME_TEXT_SIZE + 1 + 4 * FACTS_HOST_SIZE)
 
@@ -109,6 +110,7 @@ static int check_one(const struct options *options)
     if (!options->check_target || read_target(options->check_target, &facts->target) == 0) {
         facts->deadline_ms = clock_now_ms() + FACTS_TIME_MS;
         facts->now_ms = clock_zero_ms() + clock_now_ms();
+        facts->keeps_nothing = !descriptors_have_ids();
         facts_gather_here(facts);
         facts_gather_host(facts);
         facts_gather_lookups(facts);

@@ -107,7 +107,8 @@ struct facts {
     uint16_t port;          /* of the epmds that are asked */
     uint16_t variable_port; /* ERL_EPMD_PORT; 0: not set, or no port */
     int64_t deadline_ms;
-    int64_t now_ms; /* Unix time at which the check began */
+    int64_t now_ms;     /* Unix time at which the check began */
+    bool keeps_nothing; /* on this host's system an epmd can pass no registration on */
 
     int sockets_status; /* 0 or a negative errno; the same of the next two */
     int processes_status;

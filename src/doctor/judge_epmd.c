@@ -190,13 +190,23 @@ void judge_epmd(const struct facts *facts, struct findings *findings)
     }
 }
 
+static void cure_on_a_system_that_keeps_nothing(struct findings *findings)
+{
+    findings_cure(findings, "none on this system, which does not number its sockets: let nodes be "
+                            "of OTP 24 or later, which register again by themselves");
+}
+
 /* A second epmd -daemon would find the port taken and change nothing. */
-static void judge_unwatched(const struct inventory_daemon *daemon, struct findings *findings)
+static void judge_unwatched(const struct facts *facts, struct findings *findings)
 {
     findings_say(findings, "nothing watches over it: registrations are lost when it ends");
-    cure_end(daemon, findings);
-    findings_cure(findings, "and start it with -daemon or -keeper, or under systemd by a unit with "
-                            "FileDescriptorStoreMax=, as this epmd's own has");
+    if (facts->keeps_nothing) {
+        cure_on_a_system_that_keeps_nothing(findings);
+    } else {
+        cure_end(&facts->here.daemon, findings);
+        findings_cure(findings, "and start it with -daemon or -keeper, or under systemd by a unit "
+                                "with FileDescriptorStoreMax=, as this epmd's own has");
+    }
     findings_judge(findings, FINDINGS_WARNING, "not_kept");
 }
 
@@ -225,10 +235,14 @@ void judge_restart(const struct facts *facts, struct findings *findings)
     } else if (!facts->here.ours) {
         findings_say(findings, "registrations are lost when it ends; nodes before OTP 24, C nodes "
                                "and Java nodes do not register again");
-        findings_cure(findings, "run this epmd in its place, with -daemon or under systemd");
+        if (facts->keeps_nothing) {
+            cure_on_a_system_that_keeps_nothing(findings);
+        } else {
+            findings_cure(findings, "run this epmd in its place, with -daemon or under systemd");
+        }
         findings_judge(findings, FINDINGS_WARNING, "not_kept");
     } else if (daemon->watcher == INVENTORY_NO_WATCHER) {
-        judge_unwatched(daemon, findings);
+        judge_unwatched(facts, findings);
     } else {
         judge_watched(daemon, findings);
     }

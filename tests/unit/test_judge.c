@@ -105,6 +105,21 @@ static void all_have_to_be_stored(void **state)
     assert_non_null(strstr(finding->found, "holds 6 of 7 registrations"));
 }
 
+static void no_keeper_is_advised_where_there_can_be_none(void **state)
+{
+    (void)state;
+    facts.here.daemon.watcher = INVENTORY_NO_WATCHER;
+    const struct finding *finding = judge(judge_restart);
+    assert_judged(finding, FINDINGS_WARNING, "not_kept");
+    assert_non_null(strstr(finding->cure, "-keeper"));
+    facts.keeps_nothing = true;
+    assert_null(strstr(judge(judge_restart)->cure, "-keeper"));
+    facts.here.ours = false;
+    assert_null(strstr(judge(judge_restart)->cure, "-daemon"));
+    facts.keeps_nothing = false;
+    assert_non_null(strstr(judge(judge_restart)->cure, "-daemon"));
+}
+
 static void another_version_runs(void **state)
 {
     (void)state;
@@ -185,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_edges_of_what_the_internet_does_not_reach),
         TEST(all_have_to_be_stored),
+        TEST(no_keeper_is_advised_where_there_can_be_none),
         TEST(another_version_runs),
         TEST(a_program_that_is_gone_cannot_be_reloaded),
         TEST(the_last_place_is_not_full),
