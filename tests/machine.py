@@ -15,6 +15,7 @@ import itertools
 import os
 import random
 import resource
+import shlex
 import shutil
 import socket
 import struct
@@ -27,6 +28,9 @@ CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 CAPABILITIES = {"CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SYS_CHROOT": 18, "CAP_SYS_PTRACE": 19}
 IPV6_OFF = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
+
+# Compiles what is loaded into the epmd under test, or run in its place.
+COMPILER = shlex.split(os.environ.get("EPMD_CC", "cc"))
 
 # Runs the command that follows in a mount namespace of its own.
 APART = (sys.executable, "-IS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "apart.py"))
@@ -204,7 +208,39 @@ def _device_files():
 
 @probe("strace")
 def _strace():
-    return tried("strace", "-o", "/dev/null", "-e", "trace=getppid", "true")
+    return _emulated("its own calls would be seen") or tried("strace", "-o", "/dev/null", "-e", "trace=getppid", "true")
+
+
+def _emulated(why):
+    """Why a thing is out of reach of an emulated epmd; None where it is not emulated."""
+    emulator = os.environ.get("EPMD_EMULATED")
+    return emulator and f"{emulator}: {why}"
+
+
+def _system_lacks(thing):
+    """Why the system that the epmd under test is built for lacks a thing, or None."""
+    lacking = thing in os.environ.get("EPMD_LACKS", "").split()
+    return (_emulated("does not pass that on") or "this build is without") if lacking else None
+
+
+@probe("keeper")
+def _keeper():
+    return _system_lacks("keeper")
+
+
+@probe("socket states")
+def _socket_states():
+    return _system_lacks("socket_states")
+
+
+@probe("sandbox")
+def _sandbox():
+    return _system_lacks("sandbox")
+
+
+@probe("owners")
+def _owners():
+    return _system_lacks("owners")
 
 
 @probe("x86-64")
@@ -214,6 +250,8 @@ def _x86_64():
 
 @probe("glibc")
 def _glibc():
+    if reason := _system_lacks("glibc"):
+        return reason
     known = "CS_GNU_LIBC_VERSION" in os.confstr_names and os.confstr("CS_GNU_LIBC_VERSION")
     return None if known else "the C library is another one"
 

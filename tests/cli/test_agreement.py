@@ -93,6 +93,7 @@ BOTH = ":: port P, for IPv4, too"
     (["127.0.0.1", "::1"], "-port P", {ADDRESS: "127.0.0.1"}),
     (["127.0.0.2", "127.0.0.1"], "-port P", {ADDRESS: "127.0.0.2"}),
     (["::"], "", {})], ids=str)
+@pytest.mark.needs("keeper")
 def test_agreement_is_silent(ours, sockets, options, env):
     assert warnings(ours, sockets, options, env) == []
 
@@ -112,6 +113,7 @@ def test_agreement_is_silent(ours, sockets, options, env):
     (["127.0.0.2"], "", {PORT: "O", ADDRESS: "127.0.0.3"},
      [moves(PORT, "127.0.0.2"), names(ADDRESS, "127.0.0.3", "127.0.0.3", "127.0.0.3:O"),
       closes(ADDRESS, "127.0.0.3", "127.0.0.2 port P")])], ids=str)
+@pytest.mark.needs("keeper")
 def test_each_disagreement_is_a_line(ours, sockets, options, env, expected):
     assert warnings(ours, sockets, options, env) == expected
 
@@ -128,6 +130,7 @@ def test_a_port_that_one_of_the_sockets_has_is_no_disagreement(ours, of_port):
         assert "inherited socket" not in server.log()
 
 
+@pytest.mark.needs("keeper")
 def test_a_long_list_does_not_hide_the_cure(ours):
     value = ",".join(f"2001:db8:1111:2222:3333:4444:5555:{number:x}" for number in range(64))
     lines = warnings(ours, ["127.0.0.1"], "-port P", {ADDRESS: value})
@@ -155,6 +158,7 @@ def test_a_process_that_is_started_anew_tells_again(ours, tmp_path):
         assert manager.restart(env={ADDRESS: "127.0.0.1"}).log().count("ListenStream") == 0
 
 
+@pytest.mark.needs("keeper")
 def test_what_a_keeper_passes_on_was_asked_for(ours):
     with Kept(ours, addresses=["127.0.0.2"]) as server:
         server.kill_worker()

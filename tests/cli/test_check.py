@@ -59,6 +59,7 @@ def keeping(binary):
     return ["-keeper"] if kind_of(binary) == "ours" else []
 
 
+@pytest.mark.needs("owners")
 def test_a_node_that_is_well(patient, binary):
     need("erl")
     with patient.epmd(binary, *keeping(binary)) as daemon, \
@@ -87,6 +88,7 @@ def test_a_node_that_is_well(patient, binary):
         assert node.ask("node()") == "'a@host.example'"
 
 
+@pytest.mark.needs("owners")
 def test_the_node_does_not_mind(patient, ours):
     """It logs nothing, connects to nobody, and the first check leaves one atom, later ones none."""
     need("erl")
@@ -103,6 +105,7 @@ def test_the_node_does_not_mind(patient, ours):
         assert "REPORT" not in node.output[len(output):], node.output
 
 
+@pytest.mark.needs("owners")
 def test_a_node_behind_tls(patient, ours, tmp_path):
     need("erl")
     need("openssl")
@@ -121,6 +124,7 @@ def test_a_node_behind_tls(patient, ours, tmp_path):
         assert node.ask("nodes(connected)") == "[]"
 
 
+@pytest.mark.needs("owners")
 def test_a_host_without_a_name(patient, binary):
     with patient.epmd(binary, *keeping(binary)):
         nothing = ("name", "node", "handshake")
@@ -130,6 +134,7 @@ def test_a_host_without_a_name(patient, binary):
         well(patient.check("@localhost"), *warnings_of(binary), skipped=nothing)
 
 
+@pytest.mark.needs("keeper")
 def test_an_epmd_without_a_keeper(patient, ours):
     with patient.epmd(ours):
         found = patient.check()
@@ -145,6 +150,7 @@ def replace(program):
 
 
 @knows_programs
+@pytest.mark.needs("owners")
 def test_a_program_that_was_replaced(patient, ours, tmp_path):
     program = shutil.copy(ours, tmp_path / "epmd")
     with patient.epmd(program, "-keeper"):
@@ -157,6 +163,7 @@ def test_a_program_that_was_replaced(patient, ours, tmp_path):
 
 
 @knows_programs
+@pytest.mark.needs("owners")
 def test_a_program_that_was_replaced_and_has_no_watcher(patient, ours, tmp_path):
     """It would refuse -reload."""
     program = shutil.copy(ours, tmp_path / "epmd")
@@ -169,6 +176,7 @@ def test_a_program_that_was_replaced_and_has_no_watcher(patient, ours, tmp_path)
 
 
 @knows_programs
+@pytest.mark.needs("owners")
 def test_a_program_whose_path_has_gone(patient, ours, tmp_path):
     """As a release's old erts folder, which is deleted: a reload would find nothing."""
     program = shutil.copy(ours, tmp_path / "epmd")
@@ -184,6 +192,7 @@ def test_a_program_whose_path_has_gone(patient, ours, tmp_path):
         assert "costs its 1 registration (" in step["cure"]
 
 
+@pytest.mark.needs("keeper")
 def test_a_keeper_that_was_killed(patient, ours):
     """To start another epmd with -daemon would change nothing: this one has the port."""
     with patient.epmd(ours, "-keeper") as daemon, register(patient, b"a", kind=72):
@@ -237,6 +246,7 @@ def test_different_epmds_at_the_addresses(ours):
             assert (name["status"], name["cause"]) == ("warning", "several_epmds")
 
 
+@pytest.mark.needs("owners")
 def test_a_second_epmd(patient, binary, ours):
     with patient.epmd(ours, "-keeper"), patient.epmd(binary, port=5000), \
             register(patient, b"b", 5000):
@@ -255,6 +265,7 @@ def test_a_variable_that_says_otherwise(patient, ours):
         assert "ERL_EPMD_PORT is 5000 here, but this check is of port 4369" in others["found"]
 
 
+@pytest.mark.needs("owners")
 def test_a_public_address_is_a_warning(patient, binary):
     patient.namespace.ip("addr add 8.8.4.4/24 dev eth0")
     with patient.epmd(binary):
@@ -307,6 +318,7 @@ CHALLENGES = {
 
 
 @pytest.mark.parametrize("highest, tag", [(5, b"n"), (6, b"N")])
+@pytest.mark.needs("owners")
 def test_what_is_said_to_a_node(patient, ours, highest, tag):
     """The first message of the handshake, by a hidden node, in the way of its version."""
     with patient.epmd(ours, "-keeper"), \
@@ -345,6 +357,7 @@ def test_the_words_of_the_json(patient, ours):
                    for step in found["steps"])
 
 
+@pytest.mark.needs("owners")
 def test_the_words_for_people(patient, ours):
     """No colours in a pipe, one line for each finding, and a last line that sums up."""
     with patient.epmd(ours, "-keeper"):

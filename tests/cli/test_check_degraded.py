@@ -33,6 +33,7 @@ def statuses(found, *steps):
     return [found["by"][step]["status"] for step in steps]
 
 
+@pytest.mark.needs("owners")
 def test_no_proc(patient, binary):
     with patient.epmd(binary), register(patient, b"a"):
         found = patient.check("a", prepare="mount -t tmpfs none /proc")
@@ -44,6 +45,7 @@ def test_no_proc(patient, binary):
 
 
 @pytest.mark.needs("another user")
+@pytest.mark.needs("owners")
 def test_no_permission(patient, binary, tmp_path_factory):
     """As another user than the one that epmd runs as."""
     folder = tmp_path_factory.mktemp("nobody")
@@ -60,6 +62,7 @@ def test_no_permission(patient, binary, tmp_path_factory):
 
 
 @pytest.mark.needs("process namespaces")
+@pytest.mark.needs("owners")
 def test_no_process_that_can_be_seen(patient, binary):
     """As in a container that shares the network of the host."""
     with patient.epmd(binary):
@@ -86,6 +89,7 @@ def many_listeners(namespace, n):
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.needs("owners")
 def test_more_listeners_than_there_is_room_for(patient, binary):
     """A host of many nodes: of all of them, epmd's own must not be the one left out."""
     with patient.epmd(binary), many_listeners(patient.namespace, 4500):
@@ -107,6 +111,7 @@ def test_many_networks(patient, ours):
         assert r"10.7.7.0/24 (\x1b\xff)" in found["by"]["exposed"]["found"]
 
 
+@pytest.mark.needs("owners")
 def test_no_ipv6(patient, binary):
     patient.namespace.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
     with patient.epmd(binary), register(patient, b"a"):
@@ -138,6 +143,7 @@ def test_no_name_of_its_own(patient, ours):
 @pytest.mark.parametrize("refused, step, part", [
     (1, "exposed", "no other network that leads there"),
     (2, "port", "what that is cannot be told here (Permission denied)")])
+@pytest.mark.needs("owners")
 def test_a_kernel_that_tells_nothing(patient, ours, refused, step, part):
     """Its first netlink socket asks for the addresses, the second one for what listens."""
     trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
@@ -173,6 +179,7 @@ def test_other_epmds_that_hang(patient, ours):
         assert found["exit"] == 0
 
 
+@pytest.mark.needs("owners")
 def test_users_whose_names_are_odd(patient, ours):
     """As an old directory in Latin-1 has them."""
     odd = "printf 'j\\374rg\\033:x:0:0::/:/bin/sh\n' >passwd; mount --bind passwd /etc/passwd"

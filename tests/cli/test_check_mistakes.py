@@ -35,12 +35,14 @@ def test_epmd_does_not_run(patient):
     assert "epmd -daemon -port 5000" in other["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_the_node_is_on_another_port(patient, binary):
     with patient.epmd(binary), patient.epmd(binary, port=5000), register(patient, b"a", 5000):
         step = failed(patient.check("a"), "name", "other_port")
         assert "port 5000" in step["found"] and "ERL_EPMD_PORT=5000" in step["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_the_only_epmd_is_on_another_port(patient, binary):
     with patient.epmd(binary, port=5000), register(patient, b"a", 5000):
         step = failed(patient.check("a"), "port", "other_port")
@@ -54,6 +56,7 @@ def test_only_the_user_looks_on_another_port(patient, binary):
         assert "the epmd on port 4369 of this host knows that name" in step["found"]
 
 
+@pytest.mark.needs("owners")
 def test_epmd_listens_on_loopback_only_and_the_name_is_long(patient, binary):
     with patient.epmd(binary, "-address", "127.0.0.1"), register(patient, b"a"):
         found = patient.check("a@host.example")
@@ -146,6 +149,7 @@ def test_the_node_says_nothing(patient, ours, reply, cause):
         failed(patient.check("a"), "handshake", cause)
 
 
+@pytest.mark.needs("owners")
 def test_the_node_listens_elsewhere(patient, binary):
     with patient.epmd(binary), patient.server(None, "127.0.0.1", 9100), \
             register(patient, b"a", port=9100):
@@ -247,6 +251,7 @@ def test_what_holds_the_port_is_silent(patient):
         assert "systemctl status epmd.service" in step["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_epmd_without_a_loopback_address(patient):
     with patient.server(b"\0\0\x11\x11", ADDRESS, PORT):
         step = failed(patient.check("a"), "port", "no_loopback")

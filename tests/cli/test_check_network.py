@@ -62,6 +62,7 @@ def test_a_refusal_is_told_after_the_reason_has_gone(patient, ours):
         assert found.endswith(": the name is taken")
         assert "refused" not in failed(patient.check("b"), "name", "unknown_name")["found"]
 
+@pytest.mark.needs("owners")
 def test_an_address_that_is_not_this_hosts(patient, ours):
     """FreeBind= of a unit lets epmd listen there."""
     with patient.namespace.entered():
@@ -116,6 +117,7 @@ def test_a_firewall_rejects_what_is_for_epmd(couple, binary):
         assert "rejects" in step["cure"] and "TCP port 4369" in step["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_packets_on_loopback_are_dropped(patient, binary):
     """What the daemon answers does not come back."""
     with patient.epmd(binary):
@@ -129,6 +131,7 @@ def test_packets_on_loopback_are_dropped(patient, binary):
         assert "interface lo" in step["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_a_full_queue_of_connections(patient, binary):
     """Of an epmd that hangs: no more are accepted, and none is dropped by a firewall."""
     patient.namespace.run("sh", "-c", "echo 1 > /proc/sys/net/core/somaxconn")

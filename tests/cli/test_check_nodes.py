@@ -23,6 +23,7 @@ def patient():
 
 
 @pytest.mark.parametrize("kind", [72, 104, 110])
+@pytest.mark.needs("owners")
 def test_a_c_or_java_node_is_left_alone(patient, ours, kind):
     with patient.epmd(ours, "-keeper"), patient.server(b"", ADDRESS, 9100) as node, \
             register(patient, b"c", port=9100, kind=kind):
@@ -79,6 +80,7 @@ def test_a_node_that_has_the_port_of_another(patient, binary):
         assert step["cause"] == "other_name" and "the registration is stale" in step["cure"]
 
 
+@pytest.mark.needs("owners")
 def test_what_was_not_checked_and_how_it_can_be(patient, ours):
     """The commands of the last line do what they are said to do."""
     need("erl")

@@ -43,6 +43,7 @@ def test_columns_show_what_registered(ours, host, locale):
             assert row["PEER"] == own_end(node)
 
 
+@pytest.mark.needs("owners")
 def test_json_has_what_registered(ours):
     with Daemon(ours) as server, registered_nodes(server) as nodes:
         found = parsed(ours, server.port)
@@ -126,12 +127,14 @@ def owned(ours):
 OWNERS = {"root's": "root", "nameless": "54321", "six": "nobody", "nobody's": "nobody"}
 
 
+@pytest.mark.needs("owners")
 def test_the_owners_user_is_shown(ours, owned):
     assert {row["NAME"]: row["USER"] for row in table(ours, owned.port)} == OWNERS
     nodes = parsed(ours, owned.port)["nodes"]
     assert {node["name"]: node["user"] for node in nodes} == OWNERS
 
 
+@pytest.mark.needs("owners")
 def test_any_user_sees_the_owner(ours, owned):
     nodes = parsed(ours, owned.port, user=54321, group=54321, extra_groups=[])["nodes"]
     assert {node["name"]: node["user"] for node in nodes} == OWNERS

@@ -92,6 +92,7 @@ def test_each_layer_is_switched_off_by_name(filtered, word, seccomp, privileges,
 @needs_root
 @pytest.mark.parametrize("options, dumpable", [
     ((), False), (("-no_sandbox", "dumpable"), True), (("-no_sandbox", "core,seccomp"), False)])
+@pytest.mark.needs("sandbox")
 def test_its_own_user_can_look_into_it_only_where_that_is_wanted(ours, options, dumpable):
     with Detached(ours, "-user", "nobody", *options) as daemon:
         for pid in keeper_and_worker(daemon.port):
@@ -212,6 +213,7 @@ def test_a_detached_daemon_is_the_users_when_the_command_returns(ours, options):
 
 
 @needs_root
+@pytest.mark.needs("keeper")
 def test_the_user_keeps_a_port_that_it_could_not_bind(ours):
     with Daemon(ours, "-keeper", "-user", "nobody", port=free_privileged_port()) as daemon:
         with Node(daemon, b"kept"):

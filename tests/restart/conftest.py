@@ -3,7 +3,14 @@
 
 import pytest
 
+import machine
 from restart.keeping import Kept
+
+
+def pytest_runtest_setup(item):
+    """These tests are of what a keeper holds, but for those that are marked as not."""
+    if not item.get_closest_marker("keeps_nothing"):
+        machine.need("keeper")
 
 
 @pytest.fixture

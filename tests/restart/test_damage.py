@@ -15,6 +15,7 @@ import subprocess
 import pytest
 
 from harness import wait_for
+from machine import COMPILER
 from restart.keeping import Kept
 from restart.passing import Watcher, content_of, memory_file
 from wire.protocol import (NAMES, NOT_FOUND, Node, exchange, found, frame, port2, registered, state)
@@ -184,12 +185,12 @@ def test_the_order_of_descriptors_does_not_matter(inheritance):
     assert inheritance.survivors(worker) == NAMES_OF[::-1]
 
 
-@pytest.mark.needs("cc")
+@pytest.mark.needs(COMPILER[0])
 def test_without_numbers_of_sockets_nothing_is_kept(ours, tmp_path):
     """Rather than that one node's name lives and ends with another one's connection."""
     library = tmp_path / "no_cookie.so"
     source = pathlib.Path(__file__).with_name("no_cookie.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([*COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
     with Kept(ours, env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": sanitizer}) as server:
         server.wait_log("does not number its sockets .*: registrations end with this process")

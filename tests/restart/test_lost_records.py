@@ -12,17 +12,18 @@ import subprocess
 
 import pytest
 
+from machine import COMPILER
 from restart.passing import Watcher, content_of
 from wire.protocol import Node, exchange, found, port2, registered, settle, state, wait_registered
 
-pytestmark = pytest.mark.needs("cc")
+pytestmark = pytest.mark.needs(COMPILER[0])
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     path = tmp_path_factory.mktemp("refuse") / "refuse.so"
     source = pathlib.Path(__file__).with_name("refuse.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", path, source], check=True)
+    subprocess.run([*COMPILER, "-shared", "-fPIC", "-o", path, source], check=True)
     return str(path)
 
 

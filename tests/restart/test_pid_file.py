@@ -12,6 +12,8 @@ from machine import free_port, need
 from restart.keeping import Kept, gone
 from wire.protocol import NAMES, exchange
 
+pytestmark = pytest.mark.keeps_nothing
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -32,6 +34,7 @@ def test_without_a_keeper_it_is_the_process_itself(ours, path):
     assert content(path) is None
 
 
+@pytest.mark.needs("keeper")
 def test_with_a_keeper_it_is_the_keeper(ours, path):
     with Kept(ours, "-pid_file", str(path)) as daemon:
         wait_for(lambda: content(path) == f"{daemon.pid}\n", what="the file")

@@ -17,6 +17,7 @@ import pytest
 
 import machine
 from harness import wait_for
+from machine import COMPILER
 from restart.keeping import Kept
 from restart.passing import Watcher
 from wire.protocol import Node, exchange, found, port2, registered, state
@@ -121,10 +122,10 @@ def test_what_the_kernel_counts_at_a_restart_is_little_more_than_before(optimise
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory):
     """A library that bounds the sum of a process's allocations."""
-    machine.need("cc")
+    machine.need(COMPILER[0], "glibc")
     library = tmp_path_factory.mktemp("heavy") / "heavy.so"
     source = pathlib.Path(__file__).with_name("heavy.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([*COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)
     return str(library)
 
 

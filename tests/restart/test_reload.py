@@ -15,7 +15,7 @@ import threading
 import pytest
 
 from harness import Daemon, run_epmd, wait_for
-from machine import need, need_descriptors
+from machine import COMPILER, need, need_descriptors
 from restart.keeping import Kept, ask, view
 from wire.protocol import (NAMES, Node, connect, exchange, found, frame, port2, read_all, registered,
                            send, state)
@@ -53,9 +53,9 @@ def install(server, content, mode=0o755):
 
 def compiled(directory, body):
     """The path of a program with this main function."""
-    need("cc")
+    need(COMPILER[0])
     path = str(directory / "program")
-    subprocess.run(["cc", "-x", "c", "-o", path, "-"], check=True, text=True,
+    subprocess.run([*COMPILER, "-x", "c", "-o", path, "-"], check=True, text=True,
                    input="#include <signal.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n"
                          "#include <unistd.h>\n"
                          f"int main(int argc, char *argv[]) {{ (void)argc; (void)argv; {body} }}")

@@ -3,18 +3,18 @@
 
 import contextlib
 import os
-import shutil
 import signal
 
 import pytest
 
 from harness import wait_for
+from machine import COMPILER
 from restart.keeping import gone, view
 from restart.test_reload import compiled, install, request, runs
 from restart.trial import OnTrial
 from wire.protocol import Node, exchange, found, port2, registered, state
 
-pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler is installed")
+pytestmark = pytest.mark.needs(COMPILER[0])
 
 RENEWED = "renewed: going on as the program at "
 

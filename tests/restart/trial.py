@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 
+from machine import COMPILER
 from restart.keeping import Kept
 
 
@@ -14,7 +15,7 @@ def clock_library(directory):
     """The path of the library that moves a program's clock."""
     library = str(directory / "clock.so")
     source = pathlib.Path(__file__).with_name("clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([*COMPILER, "-shared", "-fPIC", "-o", library, source], check=True)
     return library
 
 

@@ -163,7 +163,7 @@ def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_
         assert read_all(asker) == names_reply(server, (node.name, 4711))
 
 
-@pytest.mark.needs("network namespaces")
+@pytest.mark.needs("network namespaces", "socket states")
 def test_who_was_silent_before_it_was_accepted_goes_before_who_has_just_come(ours):
     """The kernel keeps the silent to itself for a second, but not when it has too many.
 

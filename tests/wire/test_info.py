@@ -159,6 +159,7 @@ def test_the_defaults_are_told(ours):
         assert (daemon["allow_register"], daemon["flags"]) == ("local", 0)
 
 
+@pytest.mark.needs("keeper")
 def test_what_a_keeper_has_is_told(ours):
     with Kept(ours) as server, Node(server, b"a"), Node(server, b"b") as gone:
         wait_for(lambda: info(server)[0]["stored"] == 2, what="the keeper's word")
@@ -178,6 +179,7 @@ def test_what_a_keeper_has_is_told(ours):
         assert info(server)[0]["stored"] == 1
 
 
+@pytest.mark.needs("keeper")
 def test_a_keeper_that_is_gone_is_told(ours):
     with Kept(ours) as server, Node(server, b"a"):
         worker = server.worker()
@@ -199,6 +201,7 @@ def slow_manager(folder):
         yield manager
 
 
+@pytest.mark.needs("keeper")
 def test_what_a_manager_has_not_taken_is_not_told_as_stored(ours, tmp_path):
     """Its queue takes some; the rest is told once it is read, though nothing else changes."""
     need("systemd-socket-activate")

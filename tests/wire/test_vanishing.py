@@ -67,6 +67,7 @@ def test_a_host_that_vanishes_is_found_out(ours):
         assert told(server.pid) == (2, 2, {(IDLE_S, INTERVAL_S, COUNT)})
 
 
+@pytest.mark.needs("keeper")
 def test_connections_of_an_earlier_epmd_get_it_too(ours):
     with Watcher(ours) as watcher:
         watcher.listen()
