@@ -88,6 +88,7 @@ def test_json_wins_over_columns(ours):
 
 
 def test_many_nodes_are_complete(ours):
+    machine.need_descriptors(1000)
     with Daemon(ours) as server, contextlib.ExitStack() as held:
         for number in range(500):
             held.enter_context(Node(server, b"n%d" % number, extra=b"x" * 1020))

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import machine
 from cli.many import (EMPTY, NameServer, Together, a, aaaa, addresses, ask, names, rows, srv)
 from cli.hosts import host as one_host
 from cli.servers import Fake, Reset
@@ -169,6 +170,7 @@ def test_all_are_asked_at_once(ours, port, count):
 
 
 def test_a_low_limit_of_descriptors_is_enough(ours, port):
+    machine.need_descriptors(600)
     hosts = addresses(200)
     with contextlib.ExitStack() as held:
         for each in hosts:

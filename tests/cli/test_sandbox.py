@@ -272,6 +272,7 @@ def test_requests_are_answered(locked):
 
 
 def test_it_grows_and_shrinks(locked):
+    machine.need_descriptors(500)
     with contextlib.ExitStack() as nodes:
         for number in range(300):
             nodes.enter_context(Node(locked, b"n%d" % number, extra=b"x" * 1000))

@@ -14,7 +14,7 @@ import resource
 import pytest
 
 from harness import OPTIMISED, ROOT, Daemon
-from machine import cannot
+from machine import cannot, need_descriptors
 from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all, read_exactly,
                            send, stop)
 
@@ -53,6 +53,7 @@ def holding(name):
 
 def no_memory(server, held):
     """There is no more than it has: a list of the names is longer than what malloc has left."""
+    need_descriptors(500)
     for number in range(200):
         held.enter_context(Node(server, b"%03d" % number + "\U0001f600".encode() * 250))
     with open(f"/proc/{server.pid}/statm", encoding="ascii") as sizes:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import machine
 from harness import wait_for
 from metrics.observed import Observed, request
 from wire.protocol import (NOT_FOUND, Node, exchange, found, port2, read_all, send, state)
@@ -28,6 +29,7 @@ def serve(daemon, number):
 
 
 def test_silent_clients_give_way(ours):
+    machine.need_descriptors(300)
     with contextlib.ExitStack() as held, Observed(ours, "-d", "-d", wrapper=FEW) as daemon:
         node = held.enter_context(Node(daemon, b"held"))
         silent = []
@@ -44,6 +46,7 @@ def test_silent_clients_give_way(ours):
 
 
 def test_nodes_never_lose_their_descriptors(ours):
+    machine.need_descriptors(600)
     with contextlib.ExitStack() as held, Observed(ours, wrapper=FEW) as daemon:
         room = int(daemon.series()["epmd_nodes_max"])
         for _ in range(SILENT):
@@ -84,6 +87,7 @@ def descriptors(pid):
 @pytest.mark.needs("network namespaces")
 def test_who_reads_nothing_falls_to_the_deadline(ours, hosts):
     """From another host: through its loopback device a kernel takes all at once."""
+    machine.need_descriptors(1200)
     here, there = hosts
     with contextlib.ExitStack() as held, \
             Observed(ours, address="10.9.9.1", namespace=here) as daemon:

@@ -273,6 +273,7 @@ def test_it_outlives_the_worker(ours):
 
 
 def test_health_tells_of_a_reload(ours):
+    machine.need_descriptors(7000)
     with ObservedKept(ours) as daemon, contextlib.ExitStack() as held:
         for number in range(6000):
             held.enter_context(Node(daemon, b"%04d" % number + WIDE))

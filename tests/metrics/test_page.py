@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import machine
 from harness import ROOT, wait_for
 from metrics.browser import Browser
 from metrics.observed import Observed, ObservedKept
@@ -291,6 +292,7 @@ def test_nothing_else_runs_or_is_loaded(browser, busy):
 
 @needs_browser
 def test_many_nodes_are_quick(browser, ours):
+    machine.need_descriptors(2000)
     with contextlib.ExitStack() as held, Observed(ours) as daemon:
         for number in range(1005):
             held.enter_context(Node(daemon, b"node%d" % number))
