@@ -200,6 +200,13 @@ def _paths_elsewhere():
         """, "sh", here)
 
 
+@probe("overlays")
+def _overlays():
+    return _mount_namespaces() or tried(
+        *APART, "sh", "-ec", "mount -t tmpfs none /run; mkdir /run/a /run/b;"
+        "mount -t overlay none -o lowerdir=/etc,upperdir=/run/a,workdir=/run/b /etc")
+
+
 @probe("device files")
 def _device_files():
     return _mount_namespaces() or tried(

@@ -76,7 +76,7 @@ class Shell:
 
 @contextlib.contextmanager
 def host():
-    need("root", "network namespaces", "process namespaces", "mount namespaces", "erl", OPTIMISED)
+    need("root", "network namespaces", "process namespaces", "overlays", "bash", "erl", OPTIMISED)
     with tempfile.TemporaryDirectory(prefix="epmd-documents-") as own, contextlib.closing(Shell(
             *APART, "unshare", "--net", "--uts", "--pid", "--fork", "--kill-child",
             "bash", "-c", HOST, "bash", own, ROOT, OPTIMISED, env=clean_env())) as shell:
