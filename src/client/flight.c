@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "system/clock.h"
+#include "system/cloexec.h"
 
 #define REPLY_SIZE_FIRST 512
 
@@ -58,8 +59,7 @@ static int call_connect(struct flight_call *call)
     bool is_ipv4 = call->to.any.sa_family == AF_INET;
     int timeout_ms = call->timeout_ms ? call->timeout_ms : call->kind->timeout_ms;
     call->deadline_ms = clock_now_ms() + timeout_ms;
-    call->fd =
-        socket(call->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    call->fd = cloexec_socket(call->to.any.sa_family, SOCK_STREAM, IPPROTO_TCP);
     if (call->fd < 0) {
         return -errno;
     }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "system/cloexec.h"
+
 /* musl gives a thread 128 KiB, and modules of glibc's resolver may take more. */
 #define STACK_SIZE ((size_t)512 << 10)
 
@@ -150,7 +152,7 @@ int resolver_ask(struct resolver *resolver, struct resolver_question *question)
 
 static int open_pipe(struct resolver *resolver, struct event_base *base)
 {
-    if (pipe2(resolver->wake, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (cloexec_pipe(resolver->wake, false) < 0) {
         resolver->wake[0] = resolver->wake[1] = -1;
         return -errno;
     }

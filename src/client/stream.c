@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "system/clock.h"
+#include "system/cloexec.h"
 
 /* Waits until the socket is ready for `events`. */
 static int stream_wait(const struct stream *stream, short events)
@@ -32,7 +33,7 @@ static int stream_wait(const struct stream *stream, short events)
 int stream_open(struct stream *stream, const struct sockaddr *to, socklen_t len, int timeout_ms)
 {
     stream->deadline_ms = clock_now_ms() + timeout_ms;
-    stream->fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    stream->fd = cloexec_socket(to->sa_family, SOCK_STREAM, IPPROTO_TCP);
     if (stream->fd < 0) {
         return -errno;
     }

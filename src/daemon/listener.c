@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/policy.h"
+#include "system/cloexec.h"
 #include "system/descriptors.h"
 #include "system/sockaddr.h"
 
@@ -33,7 +34,7 @@ int listener_open(const struct address *address, uint16_t port)
     socklen_t len = sockaddr_write(&endpoint, &sockaddr);
     bool ipv6 = sockaddr.any.sa_family == AF_INET6;
 
-    int fd = socket(sockaddr.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = cloexec_socket(sockaddr.any.sa_family, SOCK_STREAM, 0);
     if (fd < 0) {
         return -errno;
     }
@@ -157,7 +158,7 @@ int listener_accept(int fd, struct listener_peer *out)
 {
     union sockaddr_ip from = {0};
     socklen_t len = sizeof from;
-    int accepted = accept4(fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int accepted = cloexec_accept(fd, &from.any, &len);
     if (accepted < 0) {
         return -errno;
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "system/cloexec.h"
 #include "system/descriptors.h"
 #include "system/log.h"
 

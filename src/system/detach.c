@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system/cloexec.h"
+
 /* Ends the process that was started, once its child has told how it went. */
 static _Noreturn void detach_wait(pid_t child, int ready)
 {
@@ -31,7 +33,7 @@ static _Noreturn void detach_wait(pid_t child, int ready)
 int detach_start(int *ready)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
+    if (cloexec_pipe(ends, true) < 0) {
         return -errno;
     }
     pid_t child = fork();

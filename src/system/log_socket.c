@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system/cloexec.h"
+
 static struct {
     int fd; /* -1: none */
     struct sockaddr_un address;
@@ -15,7 +17,7 @@ static struct {
 
 static int logger_socket(void)
 {
-    return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return cloexec_socket(AF_UNIX, SOCK_DGRAM, 0);
 }
 
 /* Whether a logger listens; on a socket of its own, as ours is to stay unconnected. */

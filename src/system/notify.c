@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system/cloexec.h"
+
 /* The lines of an answer, and the room that the longest one takes. */
 #define CONFIRMED "CONFIRMED="
 #define REFUSED "REFUSED="
@@ -100,7 +102,7 @@ int notify_open_manager(void)
     if (address_len == 0) {
         return -ENOENT;
     }
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = cloexec_socket(AF_UNIX, SOCK_DGRAM, 0);
     if (fd < 0) {
         return -errno;
     }
