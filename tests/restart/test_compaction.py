@@ -3,6 +3,7 @@
 
 import os
 
+from machine import need_descriptors
 from restart.passing import Watcher
 from wire.protocol import Node, exchange, found, port2, registered, settle
 
@@ -14,6 +15,7 @@ MIB = 1 << 20
 
 def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
     """Neither in what a restart would have to read, nor in the memory that it takes."""
+    need_descriptors(1000)
     with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays", extra=EXTRA) as stays:
         watcher.take_nodes(1)
         for number in range(LAPS):
@@ -32,6 +34,7 @@ def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
 
 def test_names_that_are_forgotten_do_not_make_the_state_grow(ours):
     """Each is another one, without an extra field: only the last of them are known."""
+    need_descriptors(1000)
     with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays") as stays:
         for number in range(BARE_LAPS):
             Node(watcher.worker, b"guest%05d" % number).close()
