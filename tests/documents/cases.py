@@ -11,9 +11,6 @@ from typing import Callable
 
 from documents.places import host, rabbitmq, systemd
 
-WAIT_UP = "rabbitmqctl await_startup"
-
-
 @dataclasses.dataclass(frozen=True)
 class Case:
     page: str
@@ -28,6 +25,13 @@ class Case:
 # ---- what there is before ----
 
 NODE = "erl -noinput -sname a &\nuntil epmd -names | grep -q 'name a '; do sleep 0.05; done"
+
+# Its commands fail as long as its node is not there at all.
+BROKER = """
+rabbitmq-server -detached
+until epmd -names | grep -q 'name rabbit '; do sleep 0.1; done
+rabbitmqctl await_startup
+"""
 
 # A release: a runtime system in a folder of its own, with a stock epmd, which it starts.
 RELEASE = """
@@ -115,7 +119,7 @@ printf '[Service]\\nEnvironment=OF_THE_ADMINISTRATOR=1\\n' >/etc/systemd/system/
          after=[("/usr/local/bin/epmd -names", "^name demo at port"),
                 ("readlink /proc/$(pgrep -x epmd)/exe", "^/opt/demo/erts-1/bin/epmd$")]),
     Case("docs/migrating.md", ["rabbitmqctl cluster_status"], place=rabbitmq,
-         before=f"rabbitmq-server -detached && {WAIT_UP}",
+         before=BROKER,
          after=[("epmd -names", "^name rabbit at port 25672$"),
                 ("rabbitmqctl cluster_status", "(?s)Running Nodes.{0,9}rabbit@"),
                 ("rabbitmqctl eval 'erl_epmd:names().'", r'"rabbit",25672')]),
