@@ -273,13 +273,23 @@ def _ipv6():
     return None
 
 
+def unknown(name):
+    """Why a name has no address here; None where it has one."""
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as error:
+        return f"{name} has no address here: {error.strerror}"
+    return None
+
+
 @probe("localhost")
 def _localhost():
-    try:
-        socket.getaddrinfo("localhost", None)
-    except OSError as error:
-        return f"its address is not known: {error.strerror}"
-    return None
+    return unknown("localhost")
+
+
+@probe("an address of this host's name")
+def _own_name():
+    return unknown(socket.gethostname())
 
 
 # ---- what each test process has for itself ----

@@ -130,6 +130,7 @@ def test_who_has_nothing_unsent_is_not_closed_for_unread_replies(long_listing):
 
 def test_lookups_in_two_segments_survive_a_flood_of_single_bytes(ours):
     """All the places are taken anew between the first segment and the second one."""
+    need_descriptors(DESCRIPTORS + FLOOD + 100)
     with contextlib.ExitStack() as stack, \
             Daemon(ours, wrapper=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")) as server, \
             Node(server, b"held"):
@@ -151,6 +152,7 @@ def test_lookups_in_two_segments_survive_a_flood_of_single_bytes(ours):
 
 def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_complete(ours):
     """It waits while there is anything cheaper to do, which here is to let the flood in."""
+    need_descriptors(FLOOD + 100)
     with contextlib.ExitStack() as stack, \
             Daemon(ours, wrapper=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")) as server, \
             Node(server, b"held") as node:
