@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from clients.beam import HOST_ADDRESS
-from machine import has, need
+from machine import need
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cnode.c")
 
@@ -69,9 +69,8 @@ def test_leaves_and_returns_at_once(site, cnode):
 
 def test_erl_call(site, ask_otp):
     program = os.path.join(ask_otp('os:getenv("BINDIR")'), "erl_call")
-    need(program)
+    need(program, "an address of this host's name")  # which it looks up at its start
     with site.node("-sname", "a") as a:
-        named = [("-sname", "a")] if has("an address of this host's name") else []
-        for where in *named, ("-address", f"{HOST_ADDRESS}:{site.names()['a']}"):
+        for where in ("-sname", "a"), ("-address", f"{HOST_ADDRESS}:{site.names()['a']}"):
             called = site.run(program, *where, "-a", "erlang node")
             assert called.stdout == a.name
