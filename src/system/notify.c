@@ -128,12 +128,13 @@ int notify_send(int channel, const char *message, const int *fds, size_t n_fds)
     }
     if (n_fds > 0) {
         header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+        /* POSIX has socklen_t here, and so musl; Linux and glibc have size_t. */
+        header.msg_controllen = (socklen_t)CMSG_SPACE(n_fds * sizeof(int));
         memset(control.bytes, 0, header.msg_controllen);
         struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
         cmsg->cmsg_level = SOL_SOCKET;
         cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        cmsg->cmsg_len = (socklen_t)CMSG_LEN(n_fds * sizeof(int));
         memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
     }
     if (sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {

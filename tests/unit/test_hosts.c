@@ -167,6 +167,9 @@ static void hosts_are_sorted_and_there_once(void **state)
     (void)state;
     struct hosts hosts;
     char error[HOSTS_ERROR_SIZE];
+    if (strverscmp("10", "h") > 0) {
+        unit_cannot("strverscmp(3) of this C library takes digits for the last of characters");
+    }
     read_list(&hosts, "h10,h9,h1,10.0.0.10,10.0.0.9,h9,dns:h9,h1", error);
     hosts_add_srv(&hosts, "h9", 1, error);
     hosts_sort(&hosts);

@@ -63,6 +63,14 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
+/* What holds memory already is cmocka, where it is linked in. */
+static int start_counting(void **state)
+{
+    (void)state;
+    n_held = 0;
+    return 0;
+}
+
 static void assert_all_found(const struct registry *registry)
 {
     size_t n_live = 0, n_departed = 0;
@@ -328,12 +336,12 @@ static void scrapes_survive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(registry_survives),
-        cmocka_unit_test(returning_name_keeps_its_creation),
-        cmocka_unit_test(sessions_survive),
-        cmocka_unit_test(takeover_survives),
-        cmocka_unit_test(listing_needs_no_second_block),
-        cmocka_unit_test(scrapes_survive),
+        cmocka_unit_test_setup(registry_survives, start_counting),
+        cmocka_unit_test_setup(returning_name_keeps_its_creation, start_counting),
+        cmocka_unit_test_setup(sessions_survive, start_counting),
+        cmocka_unit_test_setup(takeover_survives, start_counting),
+        cmocka_unit_test_setup(listing_needs_no_second_block, start_counting),
+        cmocka_unit_test_setup(scrapes_survive, start_counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

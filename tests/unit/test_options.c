@@ -163,8 +163,8 @@ static void commands_may_stand_anywhere(void **state)
         {"-kill", COMMAND_KILL},   {"-reload", COMMAND_RELOAD},   {"-help", COMMAND_HELP},
         {"-h", COMMAND_HELP},      {"-version", COMMAND_VERSION}, {"-check", COMMAND_CHECK},
     };
-    static const char *const formats[] = {"%s",       "-%s",    "-port 5000 %s", "%s -port 5000",
-                                          "-d %s -d", "%s %1$s"};
+    static const char *const formats[] = {"%s",       "-%s",      "-port 5000 %s", "%s -port 5000",
+                                          "-d %s -d", "%1$s %1$s"};
     for (size_t i = 0; i < LENGTH(commands); i++) {
         for (size_t k = 0; k < LENGTH(formats); k++) {
             char words[64];
