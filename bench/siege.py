@@ -34,7 +34,7 @@ OWN_DESCRIPTORS = 20_000
 ANSWER_S = 10  # after so long a client gives up, as nodes do
 WARM_UP_S = 3
 GOES_BACK_S = 20
-MEMORY_SLACK = 1.10  # and 1 MiB: what an allocator keeps
+MEMORY_SLACK = 16 << 20  # what an allocator keeps of FILL registrations that have left
 fork = multiprocessing.get_context("fork")
 
 
@@ -261,7 +261,7 @@ def wait_back(epmd, before):
 
 
 def limit_of(memory):
-    return memory * MEMORY_SLACK + (1 << 20)
+    return memory + MEMORY_SLACK
 
 
 HEADINGS = ["epmd", "lost registrations", "wrong answers", "lookups", "p50 / p99 / max ms",
