@@ -6,6 +6,7 @@ this machine has the name; its first process reaps orphans.
 """
 
 import os
+import shlex
 import subprocess
 
 import pytest
@@ -34,8 +35,8 @@ class Processes:
     """A process namespace of its own, in this process's network."""
 
     def __init__(self, binary):
-        self.binary = os.path.abspath(binary)
         self.port = free_port()
+        self._epmd = f"{shlex.quote(os.path.abspath(binary))} -port {self.port}"
         self._outer = subprocess.Popen(
             [*APART, "unshare", "--pid", "--fork", "--kill-child", "sh", "-ec", BOOT],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=clean_env())
@@ -57,7 +58,7 @@ class Processes:
 
     def start(self):
         """A daemon in the background."""
-        assert self.run(f"{self.binary} -port {self.port} -daemon") == ""
+        assert self.run(f"{self._epmd} -daemon") == ""
         assert len(self.pids()) == 2, "a keeper, and its worker"
 
     def replace_worker(self):
@@ -69,7 +70,7 @@ class Processes:
         assert self.pids()[0] == keeper
 
     def answers(self):
-        return self.run(f"{self.binary} -port {self.port} -started && echo yes") == "yes\n"
+        return self.run(f"{self._epmd} -started && echo yes") == "yes\n"
 
     def end(self):
         self._outer.kill()

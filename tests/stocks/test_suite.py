@@ -29,7 +29,7 @@ true = os:putenv("PATH", os:getenv("EPMD_TEST_BIN") ++ ":/usr/bin:/bin"),
 Epmd = os:getenv("EPMD_TEST_BIN") ++ "/epmd",
 Epmd = os:find_executable("epmd"),
 Result = ct:run_test([{dir, "suite"}, {suite, epmd_SUITE}, {auto_compile, false},
-                      {logdir, "logs"}, {config, "config"}]),
+                      {multiply_timetraps, 10}, {logdir, "logs"}, {config, "config"}]),
 io:format("result ~0p~n", [Result]),
 halt().
 """
@@ -78,10 +78,10 @@ def run(place, here, there, port):
             [f"{trees.suite()}/usr/lib/erlang/bin/erl", "-noinput", "-start_epmd", "false",
              "-name", f"ct@{HERE}", "-pa", "suite", "-eval", RUN],
             cwd=place, env=env, text=True, errors="replace", stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1500, check=False).stdout
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=3500, check=False).stdout
 
 
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 def test_every_case_passes_and_ran_ours(ours, place):
     with namespaces.pair() as (here, there), Daemon(ours, namespace=here) as own:
         said = run(place, here, there, own.port)
