@@ -37,7 +37,9 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
     return syscall(SYS_pwrite64, fd, bytes, len, offset);
 }
 
+#ifdef __GLIBC__ /* elsewhere they are one */
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
 {
     return pwrite64(fd, bytes, len, offset);
 }
+#endif
