@@ -15,7 +15,7 @@ import pytest
 
 from clients.beam import end_all, pids_of, site_at
 from harness import ROOT, free_port
-from machine import need
+from machine import APART, need
 
 PAGE = os.path.join(ROOT, "docs", "late-nodes.md")
 START = "element(1, net_kernel:start([late, shortnames]))"
@@ -95,7 +95,7 @@ def test_the_env_script_of_a_release_starts_one(built, unserved):
         end_all(epmd)
 
 
-@pytest.mark.needs("network namespaces")
+@pytest.mark.needs("network namespaces", "process namespaces", "mount namespaces")
 def test_the_start_script_of_a_container(unserved):
     """As process 1 of namespaces of its own."""
     lines = [line for line in block("start, the command of the image").splitlines()
@@ -103,8 +103,9 @@ def test_the_start_script_of_a_container(unserved):
     assert lines == ["epmd -daemon"]
     node = ["erl", "-noinput", "-eval",
             f'io:format("late: ~w~n", [{START}]), io:format("~p~n", [erl_epmd:names()]).']
-    epmd = f"PATH={shlex.quote(os.path.dirname(unserved.epmd))}:$PATH; ip link set lo up; "
-    with unserved.program("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-                          "sh", "-c", f"{epmd}{lines[0]} && exec {shlex.join(node)}") as program:
+    epmd = (f"PATH={shlex.quote(os.path.dirname(unserved.epmd))}:$PATH; ip link set lo up; "
+            "mount -t proc proc /proc; ")
+    with unserved.program(*APART, "unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c",
+                          f"{epmd}{lines[0]} && exec {shlex.join(node)}") as program:
         program.expect("^late: ok")
         program.expect('{ok,.{"late"')
