@@ -47,7 +47,7 @@ class Processes:
 
     def run(self, script):
         """What a shell in it prints."""
-        done = subprocess.run(["nsenter", "-t", self._first, "-m", "-p", "sh", "-c", script],
+        done = subprocess.run(["nsenter", "-t", self._first, "-m", "-p", "-r", "-w", "sh", "-c", script],
                               env=clean_env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
         return done.stdout
