@@ -107,3 +107,12 @@ def test_what_is_served_has_fields(ours, journal):
     about = {key: value for key, value in dumped.items() if key.startswith("EPMD_")}
     assert about == {"EPMD_PEER": "127.0.0.1", "EPMD_PEER_PORT": port, "EPMD_REQUEST": "DUMP_REQ"}
     assert {entry["SYSLOG_FACILITY"] for entry in journal.entries} == {"3"}
+
+
+@pytest.mark.parametrize("count, line", [(2, "connected"), (2, "registered"), (3, "bytes from")])
+def test_what_d_adds_is_of_the_least_severity(ours, journal, count, line):
+    """The journal knows none below debug, however many -d there are."""
+    with Daemon(ours, "-log", "journal", *["-d"] * count, wrapper=journal.wrapper) as server:
+        journal.read()  # it has room for a few lines only
+        with Node(server, b"sam"):
+            assert journal.wait(line)["PRIORITY"] == "7"

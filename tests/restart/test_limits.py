@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much survives: with a keeper, all that the limit of descriptors lets in."""
 
+import contextlib
 import resource
 
 from machine import need_descriptors
@@ -47,3 +48,15 @@ def test_all_that_this_machine_allows_recover(ours):
         for node in nodes:
             node.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_state_that_may_grow_no_more_ends_no_process(ours):
+    """The kernel sends SIGXFSZ for it, which would end the worker."""
+    wrapper = ("prlimit", "--fsize=65536", "--")
+    with Kept(ours, wrapper=wrapper) as kept, contextlib.ExitStack() as stack:
+        worker = kept.worker()
+        nodes = [stack.enter_context(Node(kept, b"n%d" % i, extra=b"e" * 1000)) for i in range(100)]
+        assert all(node.result == 0 for node in nodes)
+        assert kept.worker() == worker
+        assert exchange(kept, port2(b"n99")) == found(b"n99", extra=b"e" * 1000)
+        assert "would not survive a restart" in kept.log()
