@@ -141,11 +141,12 @@ def test_no_name_of_its_own(patient, ours):
 
 @pytest.mark.needs("strace")
 @pytest.mark.parametrize("refused, step, part", [
-    (1, "exposed", "no other network that leads there"),
-    (2, "port", "what that is cannot be told here (Permission denied)")])
+    (2, "exposed", "no other network that leads there"),
+    (3, "port", "what that is cannot be told here (Permission denied)")])
 @pytest.mark.needs("owners")
 def test_a_kernel_that_tells_nothing(patient, ours, refused, step, part):
-    """Its first netlink socket asks for the addresses, the second one for what listens."""
+    """Its first socket is there to be numbered; the next ones, of netlink, ask for the addresses
+    and for what listens."""
     trace = ["strace", "-o", "/dev/null", "-e", "trace=socket", "-e",
              f"inject=socket:error=EACCES:when={refused}"]
     with patient.epmd(ours), register(patient, b"a"):

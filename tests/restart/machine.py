@@ -144,8 +144,8 @@ class Machine:
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
                   encoding="ascii") as children:
             for child in children.read().split():
-                with contextlib.suppress(FileNotFoundError), open(f"/proc/{child}/comm",
-                                                                  encoding="ascii") as comm:
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                        open(f"/proc/{child}/comm", encoding="ascii") as comm:
                     if comm.read() == "systemd\n":
                         return int(child)
         return None

@@ -144,7 +144,7 @@ static int set_attributes(scmp_filter_ctx filter)
         status = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
     }
     /* Older kernels slow a filtered process down, lest foreign code that it interprets
-     * reads all of its memory: there is none. Where that cannot be had it is slower. */
+     * reads all of its memory: there is none. A kernel that refuses this makes it slower. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
     return status;
 }
