@@ -43,7 +43,8 @@ enum capacity_why {
 enum capacity_progress {
     CAPACITY_SILENT, /* the peer had said nothing for a second when it was accepted */
     CAPACITY_NEW,
-    CAPACITY_BEGUN,    /* enough of its request has come to tell what it asks */
+    CAPACITY_BEGUN,    /* enough of its request has come to tell what it asks; or the peer reads
+                          its reply slowly */
     CAPACITY_COMPLETE, /* all of it has, and its turn to be answered has not */
 };
 

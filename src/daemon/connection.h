@@ -63,8 +63,8 @@ struct connections_hooks {
     void (*command)(void *argument, enum session_verdict command);
     /* A node has registered, and is told next. */
     void (*registered)(void *argument);
-    /* The connection of a node has ended; or, while draining, any one, whose peer had commanded
-     * `command`, or which has another verdict. */
+    /* The connection of a node has ended; or, while draining, any connection. `command` is
+     * what its peer had commanded, or another verdict. */
     void (*ended)(void *argument, enum session_verdict command);
 };
 

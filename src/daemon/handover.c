@@ -21,6 +21,7 @@
 
 #define MESSAGE_NODE "FDSTORE=1\nFDNAME=n\n"
 #define MESSAGE_STATE "FDSTORE=1\nFDNAME=s\n"
+#define STATUS_LISTENING "STATUS=Listening on port %u\n"
 
 /* How often what waits is offered. That the channel is writable would not tell: the
  * kernel may refuse descriptors nevertheless (unix(7), ETOOMANYREFS). */
@@ -29,7 +30,7 @@ static const struct timeval flush_interval = {.tv_usec = 10000};
 /* A service manager drops a connection that has ended when its own loop gets there. */
 static const struct timeval leaving_time = {.tv_sec = 1};
 
-/* Why a keeper refuses, as its own lack of descriptors, may pass. */
+/* A keeper may refuse because it lacks descriptors. That may pass. */
 static const struct timeval refused_time = {.tv_sec = 10};
 
 /* ---- what an entry is ---- */
@@ -114,7 +115,7 @@ int handover_send_state(struct handover *handover)
 static int handover_send_announcement(struct handover *handover)
 {
     char message[80];
-    snprintf(message, sizeof message, NOTIFY_READY "STATUS=Listening on port %u\n", handover->port);
+    snprintf(message, sizeof message, NOTIFY_READY STATUS_LISTENING, handover->port);
     int status = watcher_send(&handover->watcher, message);
     handover->announcement_waits = status == -EAGAIN;
     return status;
@@ -139,8 +140,13 @@ static int handover_send_nodes(struct handover *handover)
     if (n == 0) {
         return -ENOSPC;
     }
-    snprintf(message, sizeof message, MESSAGE_NODE "STATUS=%zu registrations wait to be stored\n",
-             handover->n_entries[HANDOVER_WAITING] - n);
+    if (handover->n_entries[HANDOVER_WAITING] > n) {
+        snprintf(message, sizeof message,
+                 MESSAGE_NODE "STATUS=%zu registrations wait to be stored\n",
+                 handover->n_entries[HANDOVER_WAITING] - n);
+    } else {
+        snprintf(message, sizeof message, MESSAGE_NODE STATUS_LISTENING, handover->port);
+    }
     int status = watcher_send_descriptors(&handover->watcher, message, fds, n, &number);
     while (status == 0 && n-- > 0) {
         struct handover_entry *oldest = handover->entries[HANDOVER_WAITING];
@@ -199,7 +205,7 @@ static void handover_await(struct handover *handover)
         return;
     }
     event_add(&handover->flush, &flush_interval);
-    if (count_room(handover) > 0 && !handover->is_busy) {
+    if (count_room(handover) > 0 && !handover->state->dirty && !handover->is_busy) {
         log_line(LOG_WARNING,
                  "%s is busy: the last registrations would not survive a restart until it "
                  "takes them",
@@ -219,8 +225,13 @@ static void on_left(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
     struct handover *handover = argument;
-    handover->n_leaving = 0;
-    handover->max_sent = handover->room;
+    handover->n_leaving = handover->n_left_since;
+    handover->n_left_since = 0;
+    handover->is_leaving = handover->n_leaving > 0;
+    if (handover->is_leaving) {
+        event_add(&handover->left, &leaving_time);
+    }
+    handover->max_sent = handover->was_refused ? count_sent(handover) + 1 : handover->room;
     if (handover->n_entries[HANDOVER_WAITING] > 0) {
         event_add(&handover->flush, &flush_interval);
     }
@@ -228,13 +239,22 @@ static void on_left(evutil_socket_t fd, short what, void *argument)
 
 /* ---- what a keeper answers ---- */
 
-/* All up to a message are held. */
+/* All up to a message are held. After a refusal, twice as many are offered next. */
 static void handover_confirm(struct handover *handover, uint64_t message)
 {
     struct handover_entry *oldest;
+    size_t n_held = 0;
     while ((oldest = handover->entries[HANDOVER_SENT]) && oldest->message <= message) {
         handover_enter(handover, oldest, HANDOVER_HELD);
-        handover->was_refused = false;
+        n_held++;
+    }
+    if (!handover->was_refused || n_held == 0) {
+        return;
+    }
+    handover->was_refused = handover->n_entries[HANDOVER_WAITING] > 0;
+    handover->max_sent = handover->was_refused ? count_sent(handover) + 2 * n_held : handover->room;
+    if (handover->was_refused) {
+        event_add(&handover->flush, &flush_interval);
     }
 }
 
@@ -263,7 +283,9 @@ static void handover_take_back(struct handover *handover, const struct notify_an
     }
     handover->was_refused = true;
     handover->is_full = true;
-    event_add(&handover->left, &refused_time);
+    if (!handover->is_leaving) {
+        event_add(&handover->left, &refused_time);
+    }
 }
 
 static void on_answer(void *argument, const struct notify_answer *answer)
@@ -354,14 +376,27 @@ void handover_leave_out(struct handover *handover, struct handover_entry *entry,
 void handover_add(struct handover *handover, struct handover_entry *entry, int fd)
 {
     bool waits = handover_waits(handover); /* what came first is handed over first */
+    bool has_room = count_room(handover) > 0;
     *entry = (struct handover_entry){.fd = fd};
     handover_enter(handover, entry, HANDOVER_WAITING);
-    handover_note_full(handover, count_room(handover) == 0);
-    if (!waits && !handover->is_full &&
+    handover_note_full(handover, !has_room);
+    if (!waits && has_room &&
         watcher_hand_over(&handover->watcher, MESSAGE_NODE, fd, &entry->message) == 0) {
         handover_enter(handover, entry, HANDOVER_SENT);
     } else {
         handover_await(handover);
+    }
+}
+
+/* Those that leave while the timer runs are counted until it has run once more. */
+static void handover_leave(struct handover *handover)
+{
+    handover->n_leaving++;
+    handover->n_left_since++;
+    if (!handover->is_leaving) {
+        handover->is_leaving = true;
+        handover->n_left_since = 0;
+        event_add(&handover->left, &leaving_time);
     }
 }
 
@@ -370,8 +405,7 @@ void handover_remove(struct handover *handover, struct handover_entry *entry, bo
     if (handover_has_sent(entry) && ends) {
         shutdown(entry->fd, SHUT_RDWR); /* the duplicate would keep the connection open */
         if (handover_has_watcher(handover) && (!handover->watcher.keeper || handover->is_full)) {
-            handover->n_leaving++;
-            event_add(&handover->left, &leaving_time);
+            handover_leave(handover);
         }
     }
     handover_forget(handover, entry);

@@ -23,7 +23,7 @@
 enum handover_safety {
     HANDOVER_NOT_KEPT, /* it ends with this process: no watcher, or no room in the state */
     HANDOVER_WAITING,  /* the watcher has yet to take it */
-    HANDOVER_SENT,     /* handed over; a service manager confirms nothing, so this is the end */
+    HANDOVER_SENT,     /* handed over: the last that is known of a service manager */
     HANDOVER_HELD,     /* the keeper has confirmed that it holds it */
     HANDOVER_SAFETIES,
 };
@@ -43,11 +43,13 @@ struct handover {
     struct watcher watcher;
     struct handover_entry *entries[HANDOVER_SAFETIES]; /* oldest first */
     size_t n_entries[HANDOVER_SAFETIES];
-    size_t room;             /* for connections, as the watcher says; SIZE_MAX: it does not */
+    size_t room;             /* for connections, as the watcher says */
     size_t max_sent;         /* the same, or less while the keeper refuses more */
     size_t n_leaving;        /* connections that have gone, and the watcher may not know */
-    bool is_full, is_busy;   /* the watcher; and the log knows */
-    bool was_refused;        /* since the keeper last confirmed one; likewise */
+    size_t n_left_since;     /* of them, since the timer was set */
+    bool is_leaving;         /* the timer is set for them */
+    bool is_full, is_busy;   /* what the log has told of the watcher */
+    bool was_refused;        /* by the keeper, and some wait since then; the log has told it */
     uint64_t state_message;  /* with which the state was sent */
     bool state_waits;        /* until the watcher takes it; then registrations do, too */
     bool announcement_waits; /* likewise */
@@ -77,8 +79,8 @@ int handover_send_state(struct handover *handover);
  * a negative errno where that is a keeper, and has gone. */
 int handover_announce(struct handover *handover);
 
-/* Takes a registration in whose connection is `fd`: one that the watcher has already; one that
- * it is not to get; one that it is to get, now or later. */
+/* Take in a registration; `fd` is its connection. The watcher has it already; or is not to get
+ * it; or is to get it, now or later. */
 void handover_adopt(struct handover *handover, struct handover_entry *entry, int fd);
 void handover_leave_out(struct handover *handover, struct handover_entry *entry, int fd);
 void handover_add(struct handover *handover, struct handover_entry *entry, int fd);

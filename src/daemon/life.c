@@ -103,11 +103,12 @@ static enum refusal life_check_successor(struct life *life, char reason[SESSION_
 /* Frees the port, so that another epmd may take it at once. */
 static void life_free_port(struct life *life)
 {
+    /* A keeper's duplicates would listen on; a service manager's socket is its own. */
     if (store_has_keeper(&life->connections->store)) {
-        acceptor_free_port(life->acceptor); /* else the keeper's duplicates listen on */
+        acceptor_free_port(life->acceptor);
+        acceptor_free_port(life->scraped);
     }
     acceptor_close(life->acceptor);
-    acceptor_free_port(life->scraped);
     acceptor_close(life->scraped);
 }
 
@@ -159,13 +160,13 @@ static void life_check_drained(struct life *life)
         return;
     }
     if (life->phase == LIFE_IDLE || clock_now_ms() - life->since_ms < ARRIVED_MS) {
-        event_active(&life->idle, EV_TIMEOUT, 0);
+        event_active(&life->served, EV_TIMEOUT, 0);
     } else {
         life_finish(life);
     }
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *argument)
+static void on_served(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
     if (is_drained(argument)) {
@@ -323,8 +324,8 @@ void life_init(struct life *life, struct connections *connections, struct accept
                           .acceptor = acceptor,
                           .scraped = scraped};
     evtimer_assign(&life->drained, life->base, on_drained, life);
-    event_assign(&life->idle, life->base, -1, 0, on_idle, life);
-    event_priority_set(&life->idle, CONNECTIONS_PRIORITY_LAST);
+    event_assign(&life->served, life->base, -1, 0, on_served, life);
+    event_priority_set(&life->served, CONNECTIONS_PRIORITY_LAST);
 }
 
 int life_exit_status(const struct life *life)
@@ -344,7 +345,7 @@ bool life_goes_on(const struct life *life)
 void life_deinit(struct life *life)
 {
     idleness_deinit(&life->idleness);
-    struct event *events[] = {&life->drained, &life->idle, &life->on_sigterm, &life->on_sigint,
+    struct event *events[] = {&life->drained, &life->served, &life->on_sigterm, &life->on_sigint,
                               &life->on_sighup};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         if (event_initialized(events[i])) {

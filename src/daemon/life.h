@@ -41,8 +41,8 @@ struct life {
     struct acceptor *acceptor, *scraped;
     struct idleness idleness;
     struct event on_sigterm, on_sigint, on_sighup;
-    struct event drained; /* the longest that reloading or ending may take */
-    struct event idle;    /* what has arrived has been served */
+    struct event drained; /* the longest that reloading, ending or idleness may take */
+    struct event served;  /* what has arrived has been served */
     int64_t since_ms;     /* when its phase became what it is, of the monotonic clock */
     enum life_phase phase;
 };

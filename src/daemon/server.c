@@ -47,6 +47,7 @@ static struct event_base *new_base(void)
         return NULL;
     }
     event_config_avoid_method(config, "select"); /* its descriptors end at FD_SETSIZE */
+    /* At each turn of the loop the cached time would cost more than it saves. */
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
                                       EVENT_BASE_FLAG_NO_CACHE_TIME);
     /* An event of the last priority that goes on is to see first what has come meanwhile. */
@@ -220,6 +221,10 @@ int server_run(struct server *server)
     if (event_base_dispatch(server->base) < 0) {
         return -EIO;
     }
+    sigset_t hangup; /* too late for a reload, too early to die of it */
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hangup, NULL);
     report_denials(&server->connections.sessions.counters);
     return life_exit_status(&server->life);
 }
@@ -229,10 +234,6 @@ void server_deinit(struct server *server)
     struct connections *connections = &server->connections;
     bool was_killed = server->life.phase == LIFE_KILLED;
     bool goes_on = server->base && life_goes_on(&server->life);
-    sigset_t hangup; /* too late for a reload, too early to die of it */
-    sigemptyset(&hangup);
-    sigaddset(&hangup, SIGHUP);
-    sigprocmask(SIG_BLOCK, &hangup, NULL);
     acceptor_close(&server->acceptor);
     acceptor_close(&server->scraped);
     if (!was_killed) {

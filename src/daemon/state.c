@@ -252,7 +252,9 @@ static int state_write_records(const struct state *state, const struct registry 
 static int state_write_anew(struct state *state, const struct registry *registry)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
+    struct state_note note;
     uint64_t start = (state->end + PAGE_SIZE) / PAGE_SIZE * PAGE_SIZE, end;
+    state_read_note(state, &note); /* it goes with the records' offset */
     int status = state_write_records(state, registry, start, &end);
     if (status == 0) {
         snapshot_encode_header(header, start);
@@ -268,6 +270,7 @@ static int state_write_anew(struct state *state, const struct registry *registry
     }
     *state = (struct state){
         .fd = state->fd, .start = start, .end = end, .true_len = records_len(registry)};
+    (void)state_write_note(state, &note);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 /* The command line and the environment, read once. */
 #include "options/options.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,8 +57,11 @@ static int set_member(const struct option *option, const char *word, const char 
         return value_read_log_target(word, value, member, error);
     case OPTION_LOG_LEVEL:
         return value_read_log_level(word, value, member, error);
-    default:
+    case OPTION_TEXT:
         *(const char **)member = value;
+        return 0;
+    default:
+        assert(!"a kind that is read elsewhere");
         return 0;
     }
 }
