@@ -180,6 +180,18 @@ static int handover_flush(struct handover *handover)
                                   : handover_send_nodes(handover);
 }
 
+/* To be called when the watcher has not taken a registration that it has room for. */
+static void handover_note_busy(struct handover *handover)
+{
+    if (!handover->is_busy) {
+        log_line(LOG_WARNING,
+                 "%s is busy: the last registrations would not survive a restart until it "
+                 "takes them",
+                 watcher_name(&handover->watcher));
+        handover->is_busy = true;
+    }
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *argument)
 {
     (void)fd, (void)what;
@@ -189,6 +201,9 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
         status = handover_flush(handover);
     }
     if (handover_has_watcher(handover) && status == -EAGAIN) {
+        if (!handover->state->dirty && handover->n_entries[HANDOVER_WAITING] > 0) {
+            handover_note_busy(handover);
+        }
         return;
     }
     event_del(&handover->flush); /* a full watcher has room when a node leaves */
@@ -201,16 +216,8 @@ static void on_flush(evutil_socket_t fd, short what, void *argument)
 /* Goes on as soon as the watcher takes more. */
 static void handover_await(struct handover *handover)
 {
-    if (!handover_has_watcher(handover) || event_pending(&handover->flush, EV_TIMEOUT, NULL)) {
-        return;
-    }
-    event_add(&handover->flush, &flush_interval);
-    if (count_room(handover) > 0 && !handover->state->dirty && !handover->is_busy) {
-        log_line(LOG_WARNING,
-                 "%s is busy: the last registrations would not survive a restart until it "
-                 "takes them",
-                 watcher_name(&handover->watcher));
-        handover->is_busy = true;
+    if (handover_has_watcher(handover) && !event_pending(&handover->flush, EV_TIMEOUT, NULL)) {
+        event_add(&handover->flush, &flush_interval);
     }
 }
 
@@ -380,10 +387,15 @@ void handover_add(struct handover *handover, struct handover_entry *entry, int f
     *entry = (struct handover_entry){.fd = fd};
     handover_enter(handover, entry, HANDOVER_WAITING);
     handover_note_full(handover, !has_room);
-    if (!waits && has_room &&
-        watcher_hand_over(&handover->watcher, MESSAGE_NODE, fd, &entry->message) == 0) {
+    if (waits || !has_room) {
+        handover_await(handover);
+        return;
+    }
+    int status = watcher_hand_over(&handover->watcher, MESSAGE_NODE, fd, &entry->message);
+    if (status == 0) {
         handover_enter(handover, entry, HANDOVER_SENT);
-    } else {
+    } else if (status == -EAGAIN) {
+        handover_note_busy(handover);
         handover_await(handover);
     }
 }

@@ -159,3 +159,23 @@ def test_a_full_store_refuses_no_registration(manager):
     assert len(re.findall("would not survive", server.log())) == 1
     for node in (*strangers, *late):
         node.close()
+
+
+SOME = 17
+SOME_ROOM = {"FDSTORE": str(SOME + 1)}
+
+
+def test_who_waits_for_room_gets_it_while_others_go_on_leaving(manager):
+    server = manager.start(env=SOME_ROOM)
+    nodes = [Node(server, b"n%d" % number) for number in range(SOME + 1)]
+    manager.take_nodes(SOME)
+    for node in nodes[:-1]:
+        node.close()
+        while manager.take(wait=0.3):
+            pass
+        if len(manager.held["n"]) > SOME:
+            break
+    assert len(manager.held["n"]) == SOME + 1
+    assert registered(server)[1:], "others were still there"
+    for node in nodes:
+        node.close()
