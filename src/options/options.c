@@ -61,7 +61,7 @@ static int set_member(const struct option *option, const char *word, const char 
         *(const char **)member = value;
         return 0;
     default:
-        assert(!"a kind that is read elsewhere");
+        assert(false); /* set_option() reads the other kinds itself */
         return 0;
     }
 }
