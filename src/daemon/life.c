@@ -342,14 +342,19 @@ bool life_goes_on(const struct life *life)
     return life->phase != LIFE_KILLED && follows;
 }
 
+static void drop_event(struct event *event)
+{
+    if (event_initialized(event)) {
+        event_del(event);
+    }
+}
+
 void life_deinit(struct life *life)
 {
     idleness_deinit(&life->idleness);
-    struct event *events[] = {&life->drained, &life->served, &life->on_sigterm, &life->on_sigint,
-                              &life->on_sighup};
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-        if (event_initialized(events[i])) {
-            event_del(events[i]);
-        }
-    }
+    drop_event(&life->drained);
+    drop_event(&life->served);
+    drop_event(&life->on_sigterm);
+    drop_event(&life->on_sigint);
+    drop_event(&life->on_sighup);
 }
