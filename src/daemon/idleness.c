@@ -21,8 +21,7 @@ void idleness_await(struct idleness *idleness)
         return;
     }
     ms = ms > 0 ? ms : 0;
-    const struct timeval left = {.tv_sec = (time_t)(ms / 1000),
-                                 .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    const struct timeval left = clock_interval(ms);
     event_add(&idleness->timer, &left);
 }
 
