@@ -17,6 +17,7 @@ from harness import Daemon, run_epmd, visible, wait_for
 from restart.keeping import Kept, ask, gone, settled
 from restart.passing import Watcher
 from restart.trial import OnTrial
+from wire.order import stopped
 from wire.protocol import (NAMES, Node, alive2, connect, exchange, found, port2, read_exactly,
                            registered, state)
 
@@ -29,15 +30,6 @@ def ended(daemon, seconds=1, status=0):
     """Whether it ends, for this reason and with this status."""
     return daemon.wait() == status and bool(daemon.wait_log(
         fr"ending, because no node has been registered for {seconds} s \(-exit_when_idle\)"))
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def let_the_time_pass(ours):

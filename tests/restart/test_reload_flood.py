@@ -11,21 +11,13 @@ import machine
 from harness import OURS, clean_env, wait_for
 from metrics.observed import ObservedKept
 from restart.keeping import Kept
+from wire.order import stopped
 from wire.protocol import (Node, begin, connect, exchange, found, frame, port2, read_all, send,
                            state)
 
 RELOAD = frame(b"r")
 WINDOW_S = 10
 HOLD_UP_MS = 50
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def test_one_request_in_ten_seconds_is_obeyed(kept):
