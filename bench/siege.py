@@ -59,6 +59,10 @@ class Experience:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
 
 
+class Wrong(Exception):
+    """What is wrong with an answer."""
+
+
 class Client:
     """Looks up, registers and lists without pause, and checks every answer."""
 
@@ -84,30 +88,31 @@ class Client:
     def _timed(self, times, what, action):
         before = time.perf_counter()
         try:
-            good = action()
-        except OSError as error:
-            good, what = False, f"{what}: {error!r}"
+            action()
+        except (OSError, Wrong) as error:
+            self.seen.wrong.append(f"{what}: {error!r}")
         elapsed_us = (time.perf_counter() - before) * 1e6
         times.append(elapsed_us)
-        if not good:
-            self.seen.wrong.append(what)
         return elapsed_us
 
     def look_up(self, number):
         name = node_name(number % NODES)
-        expected = b"w\0" + alive(name)[3:]
-        return self._all(port_please(name)) == expected
+        reply = self._all(port_please(name))
+        if reply != b"w\0" + alive(name)[3:]:
+            raise Wrong(reply)
 
     def register(self, number):
         with self._connect(alive(b"client%d" % number)) as sock:
             reply = sock.recv(100)
-            return len(reply) == 6 and reply[:2] == b"v\0"
+            if len(reply) != 6 or reply[:2] != b"v\0":
+                raise Wrong(reply)
 
     def list_names(self):
         listed = self._all(NAMES)
-        lines = set(listed[4:].split(b"\n"))
         wanted = {b"name %s at port 4711" % node_name(number) for number in range(NODES)}
-        return listed.endswith(b"\n") and wanted <= lines
+        missing = wanted - set(listed[4:].split(b"\n"))
+        if missing or not listed.endswith(b"\n"):
+            raise Wrong(f"{len(listed)} bytes, {len(missing)} nodes are missing")
 
     def _gone(self):
         with contextlib.suppress(OSError):
@@ -213,8 +218,9 @@ def _closed(sock):
 
 
 def _finds(client, number):
-    with contextlib.suppress(OSError):
-        return client.look_up(number)
+    with contextlib.suppress(OSError, Wrong):
+        client.look_up(number)
+        return True
     return False
 
 
