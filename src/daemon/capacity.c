@@ -90,7 +90,7 @@ size_t capacity_max_registered(const struct capacity *capacity)
 
 static bool is_unfinished(enum capacity_queue queue)
 {
-    return queue == CAPACITY_SCRAPE || queue == CAPACITY_REMOTE || queue == CAPACITY_LOCAL;
+    return queue != CAPACITY_NONE && queue != CAPACITY_KEPT;
 }
 
 static int64_t deadline_ms(const struct capacity *capacity, const struct capacity_slot *slot)
@@ -103,7 +103,7 @@ static int64_t deadline_ms(const struct capacity *capacity, const struct capacit
 static struct capacity_slot *first_to_expire(const struct capacity *capacity)
 {
     struct capacity_slot *first = NULL;
-    for (int queue = CAPACITY_SCRAPE; queue <= CAPACITY_LOCAL; queue++) {
+    for (int queue = CAPACITY_SCRAPE; queue <= CAPACITY_COMPLETE; queue++) {
         struct capacity_slot *oldest = capacity->queues[queue];
         if (oldest && (!first || deadline_ms(capacity, oldest) < deadline_ms(capacity, first))) {
             first = oldest;
@@ -179,8 +179,10 @@ static bool evict_remote(struct capacity *capacity)
 
 bool capacity_evict(struct capacity *capacity)
 {
+    struct capacity_slot *const *queues = capacity->queues;
     return evict_remote(capacity) ||
-           evict(capacity, least_begun(capacity->queues[CAPACITY_LOCAL]), CAPACITY_FEW_DESCRIPTORS);
+           evict(capacity, least_begun(queues[CAPACITY_LOCAL]), CAPACITY_FEW_DESCRIPTORS) ||
+           evict(capacity, queues[CAPACITY_COMPLETE], CAPACITY_FEW_DESCRIPTORS);
 }
 
 enum refusal capacity_make_room(struct capacity *capacity, const struct address *host)
@@ -288,6 +290,16 @@ void capacity_move(struct capacity *capacity, struct capacity_slot *slot, enum c
     if (slot->queue != queue) {
         capacity_restart(capacity, slot, queue);
     }
+}
+
+void capacity_await_turn(struct capacity *capacity, struct capacity_slot *slot, bool peer_has_ended)
+{
+    enum capacity_queue queue = slot->host ? CAPACITY_REMOTE : CAPACITY_COMPLETE;
+    if (queue == CAPACITY_COMPLETE && peer_has_ended) {
+        queue = CAPACITY_LOCAL;
+        slot->progress = CAPACITY_NEW;
+    }
+    capacity_move(capacity, slot, queue);
 }
 
 void capacity_remove(struct capacity *capacity, struct capacity_slot *slot)

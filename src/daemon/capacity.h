@@ -23,11 +23,13 @@
 #include "core/refusal.h"
 
 enum capacity_queue {
-    CAPACITY_NONE,   /* just accepted */
-    CAPACITY_SCRAPE, /* unfinished, of -metrics: the first to be evicted */
-    CAPACITY_REMOTE, /* unfinished, from elsewhere: the next */
-    CAPACITY_LOCAL,  /* unfinished, from this host */
-    CAPACITY_KEPT,   /* registered, or held up by a -delay: never evicted */
+    CAPACITY_NONE,     /* just accepted */
+    CAPACITY_SCRAPE,   /* unfinished, of -metrics: the first to be evicted */
+    CAPACITY_REMOTE,   /* unfinished, from elsewhere: the next */
+    CAPACITY_LOCAL,    /* unfinished, from this host */
+    CAPACITY_COMPLETE, /* the same, but all of its request has come, and it waits for its turn to
+                          be answered: the last */
+    CAPACITY_KEPT,     /* registered, or held up by a -delay: never evicted */
     CAPACITY_QUEUES,
 };
 
@@ -39,13 +41,12 @@ enum capacity_why {
     CAPACITY_FEW_SCRAPES,     /* another scrape needs its place */
 };
 
-/* How far an unfinished connection has come: the less, the sooner it is evicted. */
+/* How far one of CAPACITY_LOCAL has come: the less, the sooner it is evicted. */
 enum capacity_progress {
     CAPACITY_SILENT, /* the peer had said nothing for a second when it was accepted */
     CAPACITY_NEW,
-    CAPACITY_BEGUN,    /* enough of its request has come to tell what it asks; or the peer reads
-                          its reply slowly */
-    CAPACITY_COMPLETE, /* all of it has, and its turn to be answered has not */
+    CAPACITY_BEGUN, /* enough of its request has come to tell what it asks; or the peer reads its
+                       reply slowly */
 };
 
 /* Embedded in a connection; all zero before capacity_add(). */
@@ -124,7 +125,12 @@ void capacity_add(struct capacity *capacity, struct capacity_slot *slot, const s
 void capacity_move(struct capacity *capacity, struct capacity_slot *slot,
                    enum capacity_queue queue);
 
-/* The same, but a reply that has to wait has its own time, whichever queue it was in. */
+/* Puts a connection whose request is complete where it waits for its turn to be answered. One
+ * whose peer has sent its end, and may have gone, is evicted like one that has said nothing. */
+void capacity_await_turn(struct capacity *capacity, struct capacity_slot *slot,
+                         bool peer_has_ended);
+
+/* As capacity_move(), but a reply that has to wait has its own time, whichever queue it was in. */
 void capacity_restart(struct capacity *capacity, struct capacity_slot *slot,
                       enum capacity_queue queue);
 

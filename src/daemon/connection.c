@@ -285,8 +285,7 @@ void connection_reply(struct connection *connection, struct unsent *reply,
 void connection_await_turn(struct connection *connection)
 {
     struct connections *all = connection->all;
-    connection->slot.progress = connection->peer_has_ended ? CAPACITY_NEW : CAPACITY_COMPLETE;
-    capacity_move(&all->capacity, &connection->slot, queue_for(connection));
+    capacity_await_turn(&all->capacity, &connection->slot, connection->peer_has_ended);
     if (!all->to_be_listed) {
         event_add(&all->late, &connection_turn_at_last);
     }

@@ -150,19 +150,23 @@ def test_lookups_in_two_segments_survive_a_flood_of_single_bytes(ours):
         assert exchange(server, port2(b"held")) == found(b"held")
 
 
-def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_complete(ours):
+@pytest.mark.parametrize("listings", [1, DESCRIPTORS // 2])
+def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_complete(
+        ours, listings):
     """It waits while there is anything cheaper to do, which here is to let the flood in."""
-    need_descriptors(FLOOD + 100)
+    need_descriptors(FLOOD + listings + 100)
     with contextlib.ExitStack() as stack, \
             Daemon(ours, wrapper=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")) as server, \
             Node(server, b"held") as node:
         with stopped(server.pid):
-            asker = stack.enter_context(connect(server.port))
-            send(asker, NAMES)
+            askers = [stack.enter_context(connect(server.port)) for _ in range(listings)]
+            for asker in askers:
+                send(asker, NAMES)
             for _ in range(FLOOD):
                 sock = stack.enter_context(connect(server.port))
                 send(sock, port2(b"none")[:3])
-        assert read_all(asker) == names_reply(server, (node.name, 4711))
+        expected = names_reply(server, (node.name, 4711))
+        assert [asker for asker in askers if read_all(asker) != expected] == []
 
 
 @pytest.mark.needs("network namespaces", "socket states")
