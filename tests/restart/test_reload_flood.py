@@ -43,7 +43,8 @@ def test_requests_in_a_loop_restart_it_once_and_do_not_fill_the_log(kept):
     windows = 1 + (time.monotonic() - began) // WINDOW_S
     assert kept.log().count("a new process takes over") <= windows
     kept.stop()
-    assert len(kept.log().splitlines()) < 40 * windows
+    lines = len(kept.log().splitlines())
+    assert lines < 60 * windows  # each window's bound on refusals, twice: a new process has its own
 
 
 def test_what_is_complete_is_answered(kept):
