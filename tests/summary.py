@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up JUnit reports to one line, after one for each reason to skip tests.
+"""Adds up JUnit reports to one line, after one for each reason to skip tests and each failure.
 
 Exits with 1 where something failed, or where nothing ran at all.
 """
@@ -20,17 +20,27 @@ def reasons(case):
     return UNIT_SKIP.findall(case.findtext("system-out") or "")
 
 
+def failure(case):
+    """One line that names a test case that failed, and what failed; None where it passed."""
+    for kind in "failure", "error":
+        found = case.find(kind)
+        if found is not None:
+            message = (found.get("message") or found.text or "").strip().splitlines()[:1]
+            return " ".join([case.get("classname", ""), case.get("name", ""), *message])[:300]
+    return None
+
+
 def main(paths):
-    passed, failed, skipped = 0, 0, collections.Counter()
+    passed, failed, skipped = 0, [], collections.Counter()
     for case in (case for path in paths for case in ElementTree.parse(path).iter("testcase")):
-        if case.find("failure") is not None or case.find("error") is not None:
-            failed += 1
-        elif case.find("skipped") is None:
-            passed += 1
+        failed += filter(None, [failure(case)])
+        passed += failure(case) is None and case.find("skipped") is None
         skipped.update(reasons(case))
     for reason, count in sorted(skipped.items()):
         print(f"{count:5} skipped: {reason}")
-    print(f"{passed} passed, {failed} failed, {skipped.total()} skipped")
+    for text in failed:
+        print(f"failed: {text}")
+    print(f"{passed} passed, {len(failed)} failed, {skipped.total()} skipped")
     return 1 if failed or not passed else 0
 
 

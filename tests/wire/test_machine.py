@@ -182,7 +182,7 @@ class History(RuleBasedStateMachine):
         for server in self.servers.values():
             settle(server)
         try:
-            reply, ended = wait_for(agree, 3, "the same on both")[0]
+            reply, ended = wait_for(agree, what="the same on both")[0]
         except TimeoutError:
             raise AssertionError(f"{link.request!r}: {link.heard} {link.states}") from None
         if reply == "registered" and not link.registered:
@@ -218,7 +218,7 @@ class History(RuleBasedStateMachine):
                            for server in self.servers.values())
             return ours == stock
         for request in NAMES, DUMP:
-            wait_for(lambda: same(request), 3, f"the same reply to {request}")
+            wait_for(lambda: same(request), what=f"the same reply to {request}")
 
     @invariant()
     def links_stay_silent(self):
@@ -229,7 +229,7 @@ class History(RuleBasedStateMachine):
             def agree():
                 link.listen()
                 return len(set(link.states.values())) == 1
-            wait_for(agree, 3, "the same state on both")
+            wait_for(agree, what="the same state on both")
             assert link.heard == before
             if "closed" in link.states.values():
                 assert link.registered
