@@ -36,6 +36,24 @@ static bool is_own_name(const char *host)
     return *label && (strcasecmp(host, whole) == 0 || strcasecmp(host, label) == 0);
 }
 
+/* Whether that is this host's name with its domain, as the resolver tells it and -name gives it to
+ * nodes. Another host may have the same label in another domain. */
+static bool is_own_long_name(const char *host)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
+    struct addrinfo *list = NULL;
+    char label[FACTS_HOST_SIZE];
+    name_this_host(label);
+    size_t len = strlen(label);
+    if (len == 0 || strncasecmp(host, label, len) != 0 || host[len] != '.' ||
+        getaddrinfo(label, NULL, &hints, &list) != 0) {
+        return false;
+    }
+    bool is_own = list->ai_canonname && strcasecmp(list->ai_canonname, host) == 0;
+    freeaddrinfo(list);
+    return is_own;
+}
+
 static bool has_address(const struct facts *facts, const struct address *address)
 {
     for (size_t i = 0; i < facts->n_addresses; i++) {
@@ -95,12 +113,13 @@ void facts_gather_host(struct facts *facts)
     }
     int64_t before_ms = clock_now_ms();
     resolve(facts);
-    facts->deadline_ms += clock_now_ms() - before_ms;
     facts->is_own_name = !facts->target.has_host || is_own_name(facts->target.host);
     facts->is_here = !facts->target.has_host;
     for (size_t i = 0; i < facts->n_addresses; i++) {
         facts->is_here |= facts_has_address(facts, &facts->addresses[i]);
     }
+    facts->is_own_name |= !facts->is_here && is_own_long_name(facts->target.host);
+    facts->deadline_ms += clock_now_ms() - before_ms;
 }
 
 static bool is_port_reply(const uint8_t *reply, size_t len)

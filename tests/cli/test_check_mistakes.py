@@ -185,9 +185,10 @@ def test_this_hosts_name_is_that_of_another(couple, binary):
     """Which has a node of the same name: nothing is well all the same."""
     need("erl")
     here, there = couple
-    here.resolves("10.9.9.2 host host.example\n")
+    here.resolves("10.9.9.2 host.example host\n10.9.9.2 host.elsewhere\n")
     with here.epmd(binary), register(here, b"a"), there.epmd(binary), there.node("-sname", "a@host"):
-        for words in [], ["a"], ["a@host"], ["a@HOST"], ["@host"]:
+        assert here.check("a@host.elsewhere")["by"]["host"]["status"] == "ok"
+        for words in [], ["a"], ["a@host"], ["a@HOST"], ["@host"], ["a@Host.example"]:
             step = failed(here.check(*words), "host", "resolves_elsewhere")
             assert "not an address of this host, whose name it is" in step["found"]
 
