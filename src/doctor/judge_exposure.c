@@ -127,7 +127,8 @@ static void cure_exposed(const struct facts *facts, struct findings *findings)
     findings_cure(findings,
                   "OTP's Secure Coding Guidelines, DEP-001, advise against an epmd that the "
                   "internet reaches: %s -allow_lookup with the cluster's own networks (or the "
-                  "word private) and -allow_names local",
+                  "word private) and -allow_names local; neither stops what comes through a "
+                  "proxy, a load balancer or NAT, nor the neighbours in a shared network",
                   facts->here.ours ? "start it with"
                                    : "shut the port by a packet filter, or run this epmd with");
     if (facts->here.ours && has_all(facts->here.daemon.allow_register)) {

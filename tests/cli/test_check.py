@@ -274,6 +274,8 @@ def test_a_public_address_is_a_warning(patient, binary):
         assert "8.8.4.0/24 (eth0)" in exposed["found"]
         for part in "Secure Coding", "DEP-001", "-allow_lookup", "-allow_names", "private":
             assert part in exposed["cure"]
+        for passes in "proxy", "load balancer", "NAT", "shared network":  # both of these lists
+            assert passes in exposed["cure"]
 
 
 def test_lists_protect_a_public_address(patient, ours):
