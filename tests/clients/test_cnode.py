@@ -5,12 +5,16 @@ Always true here: the C node is compiled from cnode.c against the installed
 libei; erl_call is the installed one.
 """
 
+import json
 import os
+import socket
 import subprocess
 
 import pytest
 
-from clients.beam import HOST_ADDRESS
+from cli.hosts import PORT, two_hosts
+from clients.beam import HOST_ADDRESS, Site
+from harness import OURS
 from machine import need
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cnode.c")
@@ -57,6 +61,29 @@ def test_duplicate_of_a_node_is_refused(site, cnode):
         assert "cnode: publish: error" in refused.stdout
         assert site.names() == ports
         assert a.ask("node()") == a.name
+
+
+@pytest.mark.needs("network namespaces", "mount namespaces")
+def test_survives_the_doctor(binary, cnode, tmp_path):
+    """It ends with a connection that ends before the handshake does: the doctor makes none."""
+    with two_hosts() as (here, there), there.epmd(binary):
+        with there.namespace.entered():
+            program = Site(PORT, str(tmp_path)).program(cnode, "c@10.9.9.2", "serve")
+        with program as c:
+            c.expect("^published")
+            for host in there, here:
+                found = host.check("c@there")
+                assert "not connected to, as many C and Java" in found["by"]["node"]["found"]
+                many = json.loads(host.run(os.path.abspath(OURS), "-check", "-json", "-hosts",
+                                           "there").stdout)
+                assert "1 registered, not connected to" in many["findings"][0]["found"]
+            there.check()
+            listed = json.loads(here.run(os.path.abspath(OURS), "-names", "-json", "-host",
+                                         "there").stdout)
+            node, = listed["nodes"]
+            with here.namespace.entered():
+                socket.create_connection(("10.9.9.2", node["port"])).close()
+            c.expect("^cnode: accept: error")  # so that it had survived until now
 
 
 @pytest.mark.parametrize("binary", ["ours"], indirect=True)
