@@ -164,6 +164,10 @@ class Machine:
         assert result.returncode == 0, f"{command}: {result.stdout}\n{self.log()}"
         return result.stdout.strip()
 
+    def path(self, path):
+        """Where this host sees a file of it."""
+        return f"/proc/{self.pid}/root{path}"
+
     def network(self):
         """A context in which this thread's sockets and programs are in its network."""
         return network_of(self.pid)

@@ -295,12 +295,6 @@ def test_a_node_that_starts_distribution_late_starts_it(server):
         assert server.show("ActiveState") == "active"
 
 
-def test_it_is_locked_up(server):
-    report = server.run("systemd-analyze", "security", "--no-pager", "epmd.service").stdout
-    level, = re.findall(r"Overall exposure level for epmd.service: ([\d.]+)", report)
-    assert float(level) <= 1.5, report
-
-
 def test_under_debians_units(debians):
     """Without a descriptor store: a restart ends the registrations, as it does with stock."""
     with Node(debians, b"a") as node:
