@@ -211,10 +211,26 @@ def test_root_becomes_the_user(ours, options):
 
 @needs_root
 @pytest.mark.parametrize("options", [(), ("-no_keeper",)])
-def test_a_detached_daemon_is_the_users_when_the_command_returns(ours, options):
+def test_a_detached_daemon_is_the_users(ours, options):
     with Detached(ours, "-user", "nobody", *options) as daemon:
         assert [ids(pid) for pid in daemon.holders()] == [ONLY_NOBODY] * len(daemon.holders())
         assert (daemon.result.stdout, daemon.result.stderr) == ("", "")
+
+
+@needs_root
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize("options", [(), ("-no_keeper",)])
+def test_a_detached_daemon_is_the_users_before_the_command_returns(ours, tmp_path, options):
+    """In the order in which strace saw it, as a look at the processes comes after all of it."""
+    trace = tmp_path / "trace"
+    wrapper = ("sh", "-c", 'exec "$@" >/dev/null 2>&1', "sh",  # strace keeps them open
+               "strace", "-D", "-f", "-o", str(trace), "-e", "trace=?setuid,?setuid32")
+    with Detached(ours, "-user", "nobody", *options, wrapper=wrapper) as daemon:
+        before = wait_for(lambda: re.search(r"\A(.*?)^\d+ +\+\+\+ exited with 0 \+\+\+$",
+                                            trace.read_text(), re.M | re.S),
+                          what="the end of the command")[1]
+        users = re.findall(rf"^(\d+) +setuid\w*\({NOBODY.pw_uid}\) += 0$", before, re.M)
+        assert sorted(map(int, users)) == sorted(daemon.holders())
 
 
 @needs_root
