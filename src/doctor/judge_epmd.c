@@ -91,6 +91,22 @@ static void judge_program(const struct facts *facts, struct findings *findings)
     findings_judge(findings, FINDINGS_WARNING, "old_program");
 }
 
+/* Ending nodes makes room at once; only a start takes a new limit. */
+static void cure_full(const struct inventory_daemon *daemon, struct findings *findings)
+{
+    findings_cure(findings,
+                  "end nodes that are not needed (\"epmd -names -l\" shows them), or raise "
+                  "its limit of open files: ");
+    if (daemon->watcher == INVENTORY_MANAGER) {
+        findings_cure(findings,
+                      "LimitNOFILE= in the unit, then systemctl daemon-reload && systemctl "
+                      "restart epmd.service, which keeps the registrations");
+    } else {
+        cure_end(daemon, findings);
+        findings_cure(findings, "and start it where ulimit -n is higher");
+    }
+}
+
 /* The nodes that find no room are told that their name is in use. */
 static bool judge_full(const struct facts *facts, struct findings *findings)
 {
@@ -103,9 +119,7 @@ static bool judge_full(const struct facts *facts, struct findings *findings)
         "; it is full: %u of %u nodes, and each further node is refused, which erl reports "
         "as a name in use",
         (unsigned)daemon->n_nodes, (unsigned)daemon->max_nodes);
-    findings_cure(findings, "raise its limit of open files (LimitNOFILE= of the unit, ulimit -n "
-                            "before -daemon) and start it anew; \"epmd -names -l\" shows which "
-                            "nodes there are");
+    cure_full(daemon, findings);
     judge_fault(facts, findings, "full");
     return true;
 }

@@ -155,6 +155,9 @@ static void the_last_place_is_not_full(void **state)
     assert_judged(judge(judge_epmd), FINDINGS_OK, NULL);
     facts.here.daemon.n_nodes = 100;
     assert_judged(judge(judge_epmd), FINDINGS_FAILED, "full");
+    assert_non_null(strstr(findings.list[0].cure, "end this one (kill "));
+    facts.here.daemon.watcher = INVENTORY_MANAGER;
+    assert_non_null(strstr(judge(judge_epmd)->cure, "LimitNOFILE= in the unit"));
     facts.is_here = false;
     assert_judged(judge(judge_epmd), FINDINGS_WARNING, "full");
     facts.here.daemon.max_nodes = 0; /* an older epmd does not tell */
