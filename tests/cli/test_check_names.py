@@ -70,7 +70,7 @@ def test_a_hosts_file_that_leads_to_this_host(patient, binary):
     patient.resolves(f"{ADDRESS} host host.example other.example\n")
     with patient.epmd(binary), patient.node("-name", "b@host.example"):
         other_name(patient.check("b@other.example"), "b@host.example",
-                   '"other.example" leads to this host, where nodes have "host.example"',
+                   '"other.example" leads to this host, whose nodes have "host.example"',
                    "correct its address in DNS or in /etc/hosts of this host")
 
 
@@ -80,5 +80,5 @@ def test_another_machines_node_of_the_same_name(couple, binary):
     here.resolves("10.9.9.2 wanted.example\n")
     with there.epmd(binary), there.node("-name", "b@there.example"):
         other_name(here.check("b@wanted.example"), "b@there.example",
-                   '"wanted.example" leads to the host, where nodes have "there.example"',
+                   '"wanted.example" leads to a host, whose nodes have "there.example"',
                    "another host's node of the same name has answered", "/etc/hosts")
