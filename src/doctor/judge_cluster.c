@@ -27,7 +27,8 @@ static const char *host_cure(int error)
     case -ENOBUFS:
         return "check fewer hosts at once";
     default:
-        return "see whether the host is up, and which firewall is between it and this one";
+        return "see whether the host is up, and which firewall is between it and this one: \"epmd "
+               "-check @HOST\" says more";
     }
 }
 
