@@ -81,6 +81,13 @@ static bool has_answer(const struct facts *facts, enum facts_answer answer)
     return false;
 }
 
+/* Whether this host's name leads to another one, so that the epmds of both were asked. */
+static bool is_elsewhere(const struct facts *facts)
+{
+    return facts->is_here && facts->n_addresses > 0 &&
+           !facts_has_address(facts, &facts->addresses[0]);
+}
+
 void judge_name(const struct facts *facts, struct findings *findings)
 {
     const struct facts_lookup *known = facts_known(facts);
@@ -103,8 +110,10 @@ void judge_name(const struct facts *facts, struct findings *findings)
     findings_judge(findings, FINDINGS_OK, NULL);
     if (has_answer(facts, FACTS_UNKNOWN)) {
         findings_say(findings, "; but not at each of the addresses");
-        findings_cure(findings, "different epmds answer at these addresses: let one of them have "
-                                "all of them");
+        findings_cure(findings, "%s",
+                      is_elsewhere(facts) ? "first let the name of this host lead here: see above"
+                                          : "different epmds answer at these addresses: let one "
+                                            "of them have all of them");
         findings_judge(findings, FINDINGS_WARNING, "several_epmds");
     }
 }

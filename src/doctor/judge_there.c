@@ -7,6 +7,8 @@
 
 #include "doctor/judge.h"
 
+#define OWN_ADDRESSES_SHOWN 4
+
 static void say_addresses(const struct facts *facts, struct findings *findings)
 {
     findings_say_quoted(findings, facts->target.host, strlen(facts->target.host));
@@ -71,6 +73,20 @@ static size_t count_here(const struct facts *facts)
     return n;
 }
 
+/* Adds what addresses the name of this host could have instead. */
+static void cure_own_addresses(const struct facts *facts, struct findings *findings)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    size_t n = 0;
+    for (size_t i = 0; i < facts->n_interfaces && n < OWN_ADDRESSES_SHOWN; i++) {
+        const struct address *address = &facts->interfaces[i].address;
+        if (!address_is_loopback(address) && !address_is_link_local(address)) {
+            address_format(address, text);
+            findings_cure(findings, "%s%s", n++ ? ", " : ": this host has ", text);
+        }
+    }
+}
+
 static void judge_host(const struct facts *facts, struct findings *findings)
 {
     findings_begin(findings, "host");
@@ -91,8 +107,9 @@ static void judge_host(const struct facts *facts, struct findings *findings)
     } else {
         findings_say(findings, n_here ? ": only in part addresses of this host"
                                       : ": not an address of this host, whose name it is");
-        findings_cure(findings, "correct DNS or /etc/hosts; behind a translation of addresses "
-                                "this may be as it should be");
+        findings_cure(findings, "correct DNS or /etc/hosts");
+        cure_own_addresses(facts, findings);
+        findings_cure(findings, "; behind a translation of addresses this may be as it should be");
         findings_judge(findings, n_here ? FINDINGS_WARNING : FINDINGS_FAILED, "resolves_elsewhere");
     }
 }
@@ -136,6 +153,12 @@ static void judge_refused(const struct facts *facts, struct findings *findings)
     }
 }
 
+/* Whether the epmd of this host does not answer on loopback either. */
+static bool is_stuck_here(const struct facts *facts, const struct probe *probe)
+{
+    return facts->is_here && facts->here.status == -ETIMEDOUT && probe->status == -ETIMEDOUT;
+}
+
 static void judge_no_answer(const struct facts *facts, const struct facts_lookup *lookup,
                             struct findings *findings)
 {
@@ -145,6 +168,9 @@ static void judge_no_answer(const struct facts *facts, const struct facts_lookup
     } else if (probe->status == -ETIME) {
         findings_cure(findings, "check again when this host is less busy");
         findings_judge(findings, FINDINGS_FAILED, "no_time");
+    } else if (is_stuck_here(facts, probe)) {
+        findings_cure(findings, "epmd does not answer on loopback either: see above");
+        findings_judge(findings, FINDINGS_FAILED, "silent");
     } else if (!probe->connected && probe->status == -ETIMEDOUT) {
         findings_cure(findings,
                       "a firewall drops what is sent there, or the host is down: let "

@@ -186,11 +186,15 @@ def test_this_hosts_name_is_that_of_another(couple, binary):
     need("erl")
     here, there = couple
     here.resolves("10.9.9.2 host.example host\n10.9.9.2 host.elsewhere\n")
-    with here.epmd(binary), register(here, b"a"), there.epmd(binary), there.node("-sname", "a@host"):
+    with here.epmd(binary), register(here, b"a"), register(here, b"b"), there.epmd(binary), \
+            there.node("-sname", "a@host"):
         assert here.check("a@host.elsewhere")["by"]["host"]["status"] == "ok"
         for words in [], ["a"], ["a@host"], ["a@HOST"], ["@host"], ["a@Host.example"]:
             step = failed(here.check(*words), "host", "resolves_elsewhere")
             assert "not an address of this host, whose name it is" in step["found"]
+            assert f": this host has {ADDRESS}" in step["cure"]
+        assert here.check("b")["by"]["name"]["cure"] == (
+            "first let the name of this host lead here: see above")
 
 
 def test_no_epmd_on_the_other_host(couple):
