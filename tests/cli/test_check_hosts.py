@@ -7,8 +7,10 @@ Hosts are addresses of 127.0.0.0/8. What a node says is played back; tests/clien
 import contextlib
 import json
 import os
+import pty
 import re
 import struct
+import subprocess
 import threading
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from cli.hosts import host as one_host
 from cli.many import EMPTY, NameServer, a, addresses
 from cli.servers import Fake
-from harness import free_port, run_epmd
+from harness import clean_env, free_port, run_epmd
 
 
 def message(tag, body):
@@ -73,9 +75,12 @@ class Cluster:
         self.epmd(host, (name, self.node_port, 77))
         return self.node(host, answer(f"{name}@{host}"))
 
-    def run(self, *options, hosts=None):
-        return run_epmd(self._ours, "-port", str(self.port), "-check", *options, "-hosts",
-                        ",".join(hosts or self.hosts))
+    def command(self, *options, hosts=None):
+        return [self._ours, "-port", str(self.port), "-check", *options, "-hosts",
+                ",".join(hosts or self.hosts)]
+
+    def run(self, *options, **how):
+        return run_epmd(*self.command(*options, **how))
 
     def check(self, **how):
         """What is found, as JSON, and with the exit code."""
@@ -228,6 +233,25 @@ def test_at_most_64_nodes_at_once(ours):
         found = cluster.check()
     assert 1 < Silent.most_open <= 65  # the end of one may be noticed late
     assert [each["cause"] for each in found["findings"]] == ["silent_node"] * 66
+
+
+def test_progress_is_for_terminals(two):
+    """While it takes longer than half a second, as with a node that says nothing."""
+    two.epmd(two.hosts[1], ("a", two.node_port, 77))
+    two.node(two.hosts[1], None)
+    leader, terminal = pty.openpty()
+    with subprocess.Popen(two.command(), stdout=subprocess.PIPE, stderr=terminal,
+                          env=clean_env()) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end closes
+            while chunk := os.read(leader, 1000):
+                shown += chunk
+        assert b"\nFAILED" in process.stdout.read()
+    os.close(leader)
+    assert b"\repmd: 1 of 2 nodes" in shown
+    assert re.search(rb"\r +\r$", shown), "the line is wiped out at the end"
+    assert two.run().stderr == ""
 
 
 def test_names_are_made_safe(two):
