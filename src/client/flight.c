@@ -216,3 +216,26 @@ void flight_stop(struct flight *flight, int status)
         }
     }
 }
+
+/* ---- the loop ---- */
+
+static void on_time_up(evutil_socket_t fd, short events, void *base)
+{
+    (void)fd;
+    (void)events;
+    event_base_loopbreak(base);
+}
+
+/* event_base_loopexit() would leave its timer in the loop, to end the next run too early. */
+void flight_run_loop(struct event_base *base, int64_t time_ms)
+{
+    const struct timeval time = clock_interval(time_ms);
+    struct event *timer = evtimer_new(base, on_time_up, base);
+    if (!timer) {
+        return;
+    }
+    if (time_ms <= 0 || evtimer_add(timer, &time) == 0) {
+        event_base_loop(base, 0);
+    }
+    event_free(timer);
+}

@@ -78,4 +78,8 @@ void flight_release(struct flight *flight, size_t len);
  * added in answer to this. The flight starts no other. */
 void flight_stop(struct flight *flight, int status);
 
+/* Runs the loop until event_base_loopbreak(), or for `time_ms` milliseconds at the most; 0: for
+ * as long as it takes. Without memory for the timer it does not run. */
+void flight_run_loop(struct event_base *base, int64_t time_ms);
+
 #endif

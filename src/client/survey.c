@@ -282,16 +282,12 @@ static int survey_init(struct survey *survey, const struct hosts *hosts)
 
 static void survey_ask(struct survey *survey, int time_ms)
 {
-    const struct timeval time = clock_interval(time_ms);
     progress_init(&survey->progress, survey->base, write_progress, survey);
-    if (time_ms > 0) {
-        event_base_loopexit(survey->base, &time);
-    }
     for (size_t i = 0; i < survey->n; i++) {
         host_start(&survey->hosts[i]);
     }
     if (survey->n_done < survey->n) {
-        event_base_loop(survey->base, 0);
+        flight_run_loop(survey->base, time_ms);
     }
     flight_stop(&survey->flight, -ETIME);
     progress_deinit(&survey->progress);

@@ -36,10 +36,8 @@ static void phase_run(struct cluster *cluster, progress_writer *write, int64_t d
     struct progress progress;
     int64_t left_ms = deadline_ms - clock_now_ms();
     if (left_ms > 0 && cluster->n_done < cluster->n_to_do) {
-        const struct timeval time = clock_interval(left_ms);
         progress_init(&progress, cluster->survey.base, write, cluster);
-        event_base_loopexit(cluster->survey.base, &time);
-        event_base_loop(cluster->survey.base, 0);
+        flight_run_loop(cluster->survey.base, left_ms);
         progress_deinit(&progress);
     }
     cluster->is_whole &= cluster->n_done >= cluster->n_to_do;
