@@ -51,9 +51,10 @@ void judge_say_holder(struct findings *findings, const struct facts_socket *sock
 
 void judge_say_unit(const struct unit *unit, struct findings *findings)
 {
+    bool has_result = *unit->result && strcmp(unit->result, "success") != 0; /* since its start */
     findings_say(findings, "; %s %s (%s", unit->name,
                  unit->n_restarts > 1 ? "fails again and again" : "has failed",
-                 *unit->result ? unit->result : unit->sub);
+                 has_result ? unit->result : unit->sub);
     if (unit->exit_status != 0) {
         findings_say(findings, ", its program ended with status %u", unit->exit_status);
     }

@@ -183,6 +183,21 @@ static void a_full_queue_is_told_from_a_firewall(void **state)
     assert_judged(judge(judge_epmd), FINDINGS_FAILED, "unit_fails");
 }
 
+/* Its result is "success" from each start on until it fails again. */
+static void a_unit_that_fails_has_no_success(void **state)
+{
+    (void)state;
+    facts.here.status = -ETIMEDOUT;
+    strcpy(facts.service.name, "epmd.service");
+    strcpy(facts.service.active, "failed");
+    strcpy(facts.service.sub, "start");
+    strcpy(facts.service.result, "exit-code");
+    facts.service.n_restarts = 4;
+    assert_non_null(strstr(judge(judge_epmd)->found, "(exit-code, started again 4 times)"));
+    strcpy(facts.service.result, "success");
+    assert_non_null(strstr(judge(judge_epmd)->found, "(start, started again 4 times)"));
+}
+
 static void a_socket_unit_that_failed_is_told_from_one_that_has_the_port(void **state)
 {
     (void)state;
@@ -208,6 +223,7 @@ int main(void)
         TEST(a_program_that_is_gone_cannot_be_reloaded),
         TEST(the_last_place_is_not_full),
         TEST(a_full_queue_is_told_from_a_firewall),
+        TEST(a_unit_that_fails_has_no_success),
         TEST(a_socket_unit_that_failed_is_told_from_one_that_has_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
