@@ -31,6 +31,7 @@
 #define FACTS_CONNECT_MS 300      /* to find out whether a loopback address accepts */
 #define FACTS_NODE_MS 1000        /* for one of the nodes of this host */
 
+#define FACTS_NODES_MAX 65535 /* each listens on a port of its own: a longer list is nonsense */
 #define FACTS_SOCKETS_MAX 4096
 #define FACTS_INTERFACES_MAX 1024
 #define FACTS_FAMILY_MAX 8 /* addresses of a host, of either family */
@@ -138,6 +139,7 @@ struct facts {
 
     size_t n_nodes; /* of this host, where no name was given */
     struct facts_node *nodes;
+    size_t n_nodes_left_out; /* beyond FACTS_NODES_MAX */
 };
 
 /* Each finds out a part; they have to be called in this order, and `facts` has to be zeroed

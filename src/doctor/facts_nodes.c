@@ -8,20 +8,24 @@
 #include "client/target.h"
 #include "doctor/facts.h"
 
-static struct facts_node *add_node(struct facts *facts, const struct protocol_node *info)
+/* Returns whether there is memory for more. */
+static bool add_node(struct facts *facts, const struct protocol_node *info)
 {
     struct facts_node *nodes = facts->nodes;
+    if (facts->n_nodes == FACTS_NODES_MAX) {
+        facts->n_nodes_left_out++;
+        return true;
+    }
     if ((facts->n_nodes & (facts->n_nodes - 1)) == 0) { /* full: it doubles at powers of two */
         size_t size = facts->n_nodes ? 2 * facts->n_nodes : 1;
         nodes = realloc(facts->nodes, size * sizeof *nodes);
     }
     if (!nodes) {
-        return NULL;
+        return false;
     }
     facts->nodes = nodes;
-    struct facts_node *node = &nodes[facts->n_nodes++];
-    *node = (struct facts_node){.node = *info};
-    return node;
+    nodes[facts->n_nodes++] = (struct facts_node){.node = *info};
+    return true;
 }
 
 /* Our own epmd has told all of them. */
@@ -33,7 +37,7 @@ static void list_ours(struct facts *facts)
     const struct exchange_reply *info = &facts->here.info;
     bool has_more = inventory_read_daemon(&reader, info->bytes, info->len, &daemon) == 0;
     while (has_more && inventory_read_node(&reader, &node) == 1) {
-        has_more = add_node(facts, &node.info) != NULL;
+        has_more = add_node(facts, &node.info);
     }
 }
 

@@ -90,5 +90,11 @@ void judge_nodes(const struct facts *facts, struct findings *findings)
     for (size_t i = 0; i < facts->n_nodes; i++) {
         judge_one(facts, &facts->nodes[i], findings);
     }
+    if (facts->n_nodes_left_out > 0) {
+        findings_begin(findings, "node");
+        findings_say(findings, "%zu more, which are not tried: a host has no port for them",
+                     facts->n_nodes_left_out);
+        findings_judge(findings, FINDINGS_SKIPPED, NULL);
+    }
     findings_leave(findings, "cookies");
 }

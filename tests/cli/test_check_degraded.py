@@ -206,11 +206,11 @@ def test_an_epmd_that_sends_rubbish(patient, reply):
 
 
 def test_an_answer_without_end(patient):
-    """What listens there is named, and no memory is said to be missing."""
+    """What listens there is named, no memory is said to be missing, and the report has an end."""
     with patient.server(b"\0\0\x11\x11" + b"name a at port 1\n" * 2**22, "0.0.0.0", PORT):
         found = patient.check("@host")
-        assert found["cause"] == found["by"]["epmd"]["cause"]
         assert found["cause"] in ("not_epmd", "silent")  # as far as two seconds go
+        assert len(found["steps"]) < 65600
 
 
 @pytest.mark.parametrize("name", ["\x1b[31m", "\u202e", "\xf6", '"\\'])

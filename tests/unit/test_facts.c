@@ -82,6 +82,13 @@ void probe_connect(struct probe *probe, const struct endpoint *to, int timeout_m
     *probe = (struct probe){.to = *to};
 }
 
+void facts_knock_at(struct probe *probe, const struct endpoint *to, uint16_t highest,
+                    int timeout_ms)
+{
+    (void)highest;
+    probe_connect(probe, to, timeout_ms);
+}
+
 static pid_t holder_of(const pid_t *pids, size_t n)
 {
     static struct facts facts;
@@ -128,12 +135,34 @@ static void all_questions_together_take_ten(void **state)
     assert_true(now_ms > 1000);
 }
 
+/* What is no epmd may tell names for as long as it likes. */
+static void more_nodes_than_a_host_has_ports_are_counted_only(void **state)
+{
+    (void)state;
+    static const char line[] = "name a at port 1\n";
+    static uint8_t reply[4 + (FACTS_NODES_MAX + 2) * (sizeof line - 1)] = {0, 0, 0x11, 0x11};
+    static struct facts facts;
+    facts = (struct facts){.port = 4369, .is_here = true};
+    facts.here.names = (struct exchange_reply){.bytes = reply, .len = 4};
+    for (size_t n = 1; n <= FACTS_NODES_MAX + 2; n++) {
+        memcpy(reply + facts.here.names.len, line, sizeof line - 1);
+        facts.here.names.len += sizeof line - 1;
+    }
+    facts_gather_nodes(&facts);
+    assert_int_equal(facts.n_nodes, FACTS_NODES_MAX);
+    assert_int_equal(facts.n_nodes_left_out, 2);
+    assert_int_equal(facts.nodes[FACTS_NODES_MAX - 1].status, -ETIME);
+    facts.here.names = (struct exchange_reply){0};
+    facts_deinit(&facts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_holds_a_units_socket_only_beside_the_one_that_serves),
         cmocka_unit_test(a_question_takes_two_seconds_at_the_most),
         cmocka_unit_test(all_questions_together_take_ten),
+        cmocka_unit_test(more_nodes_than_a_host_has_ports_are_counted_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
