@@ -75,12 +75,12 @@ static void say_network(const struct facts_interface *interface, struct findings
     findings_say(findings, "/%u (%s)", address_is_ipv4(&base) ? bits - 96 : bits, name);
 }
 
-/* Says from which networks it can be reached. Returns whether one of them is public. */
-static bool say_networks(const struct facts *facts, const struct facts_socket *sockets, size_t n,
-                         struct findings *findings)
+/* Says from which networks it can be reached, and returns how many these are. */
+static size_t say_networks(const struct facts *facts, const struct facts_socket *sockets, size_t n,
+                           bool *is_public, struct findings *findings)
 {
-    bool is_public = false;
     size_t n_said = 0;
+    *is_public = false;
     for (size_t i = 0; i < facts->n_interfaces; i++) {
         const struct facts_interface *interface = &facts->interfaces[i];
         if (address_is_loopback(&interface->address) ||
@@ -90,12 +90,9 @@ static bool say_networks(const struct facts *facts, const struct facts_socket *s
         }
         findings_say(findings, "%s", n_said++ ? ", " : "; exposed to ");
         say_network(interface, findings);
-        is_public |= !is_in(NOT_PUBLIC, &interface->address);
+        *is_public |= !is_in(NOT_PUBLIC, &interface->address);
     }
-    if (n_said == 0) {
-        findings_say(findings, "; this host has no other network that leads there");
-    }
-    return is_public;
+    return n_said;
 }
 
 /* Returns whether every peer may ask something. */
@@ -144,20 +141,26 @@ static bool is_foreign(const struct facts *facts, const struct facts_socket *soc
            !address_is_wildcard(address) && !facts_has_address(facts, address);
 }
 
-static void judge_foreign(const struct facts *facts, const struct facts_socket *sockets, size_t n,
+/* Returns how many there are. */
+static size_t say_foreign(const struct facts *facts, const struct facts_socket *sockets, size_t n,
                           struct findings *findings)
 {
-    size_t n_foreign = 0, n_useful = 0;
+    size_t n_foreign = 0;
     for (size_t i = 0; i < n; i++) {
-        bool foreign = is_foreign(facts, &sockets[i]);
-        if (foreign) {
+        if (is_foreign(facts, &sockets[i])) {
             findings_say(findings, "%s", n_foreign++ ? ", " : "; no address of this host: ");
             findings_say_address(findings, &sockets[i].at.address);
         }
-        n_useful += !foreign && !address_is_loopback(&sockets[i].at.address);
     }
-    if (n_foreign == 0) {
-        return;
+    return n_foreign;
+}
+
+static void judge_foreign(const struct facts *facts, const struct facts_socket *sockets, size_t n,
+                          struct findings *findings)
+{
+    size_t n_useful = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_useful += !is_foreign(facts, &sockets[i]) && !address_is_loopback(&sockets[i].at.address);
     }
     findings_cure(findings, "give this host that address, or take it out of -address, of "
                             "ERL_EPMD_ADDRESS, or of ListenStream= in epmd.socket (whose FreeBind= "
@@ -186,11 +189,17 @@ void judge_exposure(const struct facts *facts, struct findings *findings)
         findings_say(findings, ": to this host alone");
         return;
     }
-    bool is_public = say_networks(facts, sockets, n, findings);
-    bool is_open = say_lists(&facts->here, findings);
-    if (is_public && is_open) {
+    bool is_public;
+    size_t n_foreign = say_foreign(facts, sockets, n, findings);
+    size_t n_networks = say_networks(facts, sockets, n, &is_public, findings);
+    if (n_networks == 0 && n_foreign == 0) {
+        findings_say(findings, "; this host has no other network that leads there");
+    }
+    if ((n_networks > 0 || n_foreign == 0) && say_lists(&facts->here, findings) && is_public) {
         cure_exposed(facts, findings);
         findings_judge(findings, FINDINGS_WARNING, "exposed");
     }
-    judge_foreign(facts, sockets, n, findings);
+    if (n_foreign > 0) {
+        judge_foreign(facts, sockets, n, findings);
+    }
 }

@@ -68,6 +68,11 @@ static void judge_unknown(const struct facts *facts, struct findings *findings)
     findings_cure(findings, "start the node with -sname or -name; if it runs, it was started with "
                             "another ERL_EPMD_PORT, or has lost an epmd that was ended: see its "
                             "log, and start it anew");
+    if (!facts->is_here) { /* an epmd tells its own host alone what it has refused */
+        findings_cure(findings,
+                      "; if erl has reported the name as one in use, \"epmd -check\" with "
+                      "this name on that host says more");
+    }
     findings_judge(findings, FINDINGS_FAILED, "unknown_name");
 }
 

@@ -65,6 +65,16 @@ def test_a_refusal_is_told_after_the_reason_has_gone(patient, ours):
         assert found.endswith(": the name is taken")
         assert "refused" not in failed(patient.check("b"), "name", "unknown_name")["found"]
 
+
+def test_an_epmd_elsewhere_that_is_full(couple, ours):
+    """It tells other hosts no reason, so that the user is sent to where it does."""
+    here, there = couple
+    with there.epmd(ours):
+        step = failed(here.check("late@there"), "name", "unknown_name")
+        assert '"epmd -check" with this name on that host says more' in step["cure"]
+        assert "that host" not in failed(there.check("late"), "name", "unknown_name")["cure"]
+
+
 @pytest.mark.needs("owners")
 def test_an_address_that_is_not_this_hosts(patient, ours):
     """FreeBind= of a unit lets epmd listen there."""
@@ -75,11 +85,13 @@ def test_an_address_that_is_not_this_hosts(patient, ours):
         listener.listen()
     with listener, patient.epmd(ours, "-address", "127.0.0.1"):
         step = failed(patient.check(), "exposed", "foreign_address")
-        assert "no address of this host: 10.8.8.8" in step["found"]
+        assert step["found"].endswith("; no address of this host: 10.8.8.8")
+        assert "no other network" not in step["found"]
         assert "FreeBind=" in step["cure"] and "ERL_EPMD_ADDRESS" in step["cure"]
     with listener_at(patient, "10.8.8.8"), patient.epmd(ours, "-address", ADDRESS):
         step = patient.check()["by"]["exposed"]  # as of a standby's virtual address
         assert (step["status"], step["cause"]) == ("warning", "foreign_address")
+        assert "; exposed to 10.9.9.0/24 (eth0); allowed from there: " in step["found"]
 
 
 @contextlib.contextmanager
