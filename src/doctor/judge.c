@@ -64,8 +64,7 @@ void judge_say_unit(const struct unit *unit, struct findings *findings)
     }
     findings_say(findings, ")");
     if (*unit->last_line) {
-        findings_say(findings, "; its last line in the log: ");
-        findings_say_quoted(findings, unit->last_line, strlen(unit->last_line));
+        findings_say(findings, "; its last line in the log: %s", unit->last_line);
     }
 }
 

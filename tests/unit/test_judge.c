@@ -180,7 +180,10 @@ static void a_full_queue_is_told_from_a_firewall(void **state)
     assert_judged(judge(judge_epmd), FINDINGS_FAILED, "silent");
     strcpy(facts.service.name, "epmd.service");
     strcpy(facts.service.active, "failed");
-    assert_judged(judge(judge_epmd), FINDINGS_FAILED, "unit_fails");
+    strcpy(facts.service.last_line, "epmd: \"x\": no such user");
+    const struct finding *finding = judge(judge_epmd);
+    assert_judged(finding, FINDINGS_FAILED, "unit_fails");
+    assert_non_null(strstr(finding->found, "its last line in the log: epmd: \"x\": no such user"));
 }
 
 /* Its result is "success" from each start on until it fails again. */
