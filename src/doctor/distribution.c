@@ -112,7 +112,8 @@ static enum distribution_kind read_challenge(struct wire_reader *reader,
     }
     uint8_t tag = wire_read_u8(&message);
     bool is_new = tag == 'N';
-    (void)wire_read_bytes(&message, is_new ? 8 + 4 + 4 : 2 + 4 + 4); /* flags and the like */
+    (void)wire_read_bytes(&message, is_new ? 8 + 4 : 2 + 4 + 4); /* flags and the like */
+    out->creation = is_new ? wire_read_u32(&message) : 0;
     size_t name_len = is_new ? wire_read_u16(&message) : wire_reader_left(&message);
     out->name = wire_read_bytes(&message, name_len);
     out->name_len = name_len;

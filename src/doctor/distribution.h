@@ -33,6 +33,7 @@ struct distribution_answer {
     char status[DISTRIBUTION_STATUS_SIZE]; /* of STATUS and NODE: printable ASCII */
     const uint8_t *name;                   /* of NODE: NAME@HOST, unchecked; lies in the bytes */
     size_t name_len;                       /* 1 to DISTRIBUTION_NODE_MAX */
+    uint32_t creation; /* of NODE: tells nodes of one name apart; 0 of an older one */
 };
 
 /* Writes the message by which a hidden node of that name, NAME@HOST of up to

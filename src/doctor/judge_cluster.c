@@ -259,12 +259,16 @@ static int compare_names(const void *a, const void *b)
                        (left->answer.name_len < right->answer.name_len);
 }
 
-/* One node may be found twice: at two addresses of its host, or by two of its names. Two nodes
- * have two ports; or if not, the host's name in their name leads to one of them at the most. */
+/* One node may be found twice: at two addresses of its host, or by two of its names. It has one
+ * port and one creation then, and an epmd gives no two nodes the same creation but by chance. An
+ * older node tells none: of two of these the host's name in their name leads to one at the most. */
 static bool are_two(const struct cluster_node *a, const struct cluster_node *b)
 {
-    return a->info->port != b->info->port || a->place == CLUSTER_ELSEWHERE ||
-           b->place == CLUSTER_ELSEWHERE;
+    if (a->info->port != b->info->port || a->answer.creation != b->answer.creation) {
+        return true;
+    }
+    return a->answer.creation == 0 &&
+           (a->place == CLUSTER_ELSEWHERE || b->place == CLUSTER_ELSEWHERE);
 }
 
 static void judge_twins(const struct cluster_node *a, const struct cluster_node *b,

@@ -25,9 +25,9 @@ def message(tag, body):
     return struct.pack(">H", 1 + len(body)) + tag + body
 
 
-def answer(own, status=b"ok"):
+def answer(own, status=b"ok", creation=0):
     """What a node says to one that connects: a status, and a challenge with its full name."""
-    challenge = struct.pack(">QIIH", 0, 0, 0, len(own)) + own.encode()
+    challenge = struct.pack(">QIIH", 0, 0, creation, len(own)) + own.encode()
     return message(b"s", status) + message(b"N", challenge)
 
 
@@ -204,6 +204,18 @@ def test_a_name_that_is_there_twice(ours):
     assert found["findings"][2]["found"] == (
         f'"a@{first}" is there twice: {first} port {cluster.node_port}, and {second} port '
         f"{cluster.node_port}")
+
+
+@pytest.mark.parametrize("creations, twice", [((7, 7), False), ((7, 8), True)])
+def test_one_node_at_two_addresses(ours, creations, twice):
+    """It has one creation: to end one of two would end the only one."""
+    with Cluster(ours, 2) as cluster:
+        first = cluster.hosts[0]
+        for host, creation in zip(cluster.hosts, creations):
+            cluster.epmd(host, ("a", cluster.node_port, 77))
+            cluster.node(host, answer(f"a@{first}", creation=creation))
+        causes = [cause for _, _, cause in findings(cluster.check())]
+    assert causes == [None, "resolves_elsewhere"] + ["registered_twice"] * twice
 
 
 class Silent(Fake):

@@ -89,7 +89,7 @@ static void every_prefix_of_a_status_may_become_one(void **state)
     "\1\1\1\1"            \
     "b@there"
 
-static void assert_named(const char *bytes, size_t len)
+static void assert_named(const char *bytes, size_t len, uint32_t creation)
 {
     for (size_t i = 5; i < len; i++) {
         assert_status(bytes, i, "ok", false);
@@ -99,14 +99,15 @@ static void assert_named(const char *bytes, size_t len)
     assert_true(answer.is_whole);
     assert_string_equal(answer.status, "ok");
     assert_int_equal(answer.name_len, 7);
+    assert_int_equal(answer.creation, creation);
     assert_memory_equal(answer.name, "b@there", 7);
 }
 
 static void a_challenge_has_the_nodes_name(void **state)
 {
     (void)state;
-    assert_named(NEWER, sizeof NEWER - 1);
-    assert_named(OLDER, sizeof OLDER - 1);
+    assert_named(NEWER, sizeof NEWER - 1, 0x02020202);
+    assert_named(OLDER, sizeof OLDER - 1, 0);
 }
 
 static void what_is_no_challenge_is_no_nodes(void **state)
