@@ -123,7 +123,8 @@ static void judge_place(const struct cluster_node *node, const char *step,
                                       : ", and from here that host is another one");
     findings_cure(findings,
                   "let the DNS or /etc/hosts of this host and of the others lead that name "
-                  "to the node's host, or start the node under a name that does");
+                  "to the node's host, or start the node under a name that does%s",
+                  is_nowhere ? "" : "; if both are one host, list it by that name alone");
     findings_judge(findings, FINDINGS_FAILED, is_nowhere ? "unresolvable" : "resolves_elsewhere");
 }
 
