@@ -137,7 +137,6 @@ static int connection_watch(struct connection *connection, short what, unsigned 
 {
     struct event *event = &connection->event;
     struct timeval delay = clock_interval((int64_t)delay_s * 1000);
-
     if (event_initialized(event)) {
         if (event_get_events(event) == what && event_pending(event, what, NULL)) {
             return 0;
@@ -197,10 +196,9 @@ static void connection_settle(struct connection *connection)
 static void connection_drop_surplus(struct connection *connection)
 {
     struct connections *all = connection->all;
-    for (int i = 0; i < SURPLUS_READS_MAX; i++) {
-        if (recv(connection->session.fd, all->input, sizeof all->input, MSG_DONTWAIT) <= 0) {
-            break;
-        }
+    int fd = connection->session.fd, n_reads = 0;
+    while (n_reads < SURPLUS_READS_MAX && recv(fd, all->input, sizeof all->input, 0) > 0) {
+        n_reads++;
     }
 }
 
@@ -305,6 +303,9 @@ static void connection_register(struct connection *connection, struct unsent *re
         report_failed(session);
         connection_free(connection, REPORT_END_NO_MEMORY);
         return;
+    }
+    if (!session->local) { /* this host vanishes with us */
+        descriptors_watch_peer(session->fd, true);
     }
     capacity_register(&all->capacity, &connection->slot);
     store_add(&all->store, &connection->entry, session->node, session->fd);

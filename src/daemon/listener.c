@@ -85,9 +85,8 @@ static void set_number(int fd, int level, int option, int number)
     (void)setsockopt(fd, level, option, &number, sizeof number);
 }
 
-void listener_keep_alive(int fd)
+void listener_set_patience(int fd)
 {
-    set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #ifdef TCP_KEEPIDLE
     set_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_number(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
@@ -97,7 +96,7 @@ void listener_keep_alive(int fd)
 
 void listener_prepare(int fd)
 {
-    listener_keep_alive(fd);
+    listener_set_patience(fd);
 #ifdef TCP_DEFER_ACCEPT
     set_number(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1 /* second */);
 #endif

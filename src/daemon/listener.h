@@ -32,9 +32,10 @@ int listener_adopt(int fd);
  * silent peer costs nothing yet. What a system cannot do it does not. */
 void listener_prepare(int fd);
 
-/* Has the kernel end a connection whose peer's host has vanished without a word: it asks after
- * a minute of silence, and gives up half a minute later (SO_KEEPALIVE of tcp(7)). */
-void listener_keep_alive(int fd);
+/* Says when the kernel asks whether a peer's host is still there, once that is to be found out
+ * (descriptors_watch_peer()): after a minute of silence, and it gives up half a minute later. A
+ * connection has it from the socket that has yielded it. */
+void listener_set_patience(int fd);
 
 /* Whether a connection has ended, or has bytes to be read. */
 bool listener_has_something(int fd);

@@ -51,7 +51,8 @@ static bool adopt_one(struct connections *all, int fd, struct known *known)
         !tell_registered(fd, node)) {
         return false;
     }
-    listener_keep_alive(fd); /* which an older epmd has not asked for */
+    listener_set_patience(fd); /* of an older epmd, which had no such thing, or had it for all */
+    descriptors_watch_peer(fd, !peer.local);
     if (connection_adopt(all, fd, &peer.peer, peer.local, node) < 0) {
         return false;
     }

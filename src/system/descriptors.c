@@ -96,6 +96,12 @@ void descriptors_reset_on_close(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+void descriptors_watch_peer(int fd, bool watch)
+{
+    const int number = watch;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &number, sizeof number);
+}
+
 bool descriptors_have_ids(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -25,6 +25,13 @@ bool descriptors_may_try_again(int error);
 /* Makes close(2) reset a TCP connection instead of ending it in order. */
 void descriptors_reset_on_close(int fd);
 
+/* Whether the kernel is to find out that the host of a connection's peer has vanished without a
+ * word, and then to end the connection (SO_KEEPALIVE of tcp(7)). Not for peers on this host:
+ * those that registered together are probed together, and of thousands of packets at once the
+ * loopback interface drops what is beyond net.core.netdev_max_backlog: three times, and living
+ * nodes are taken for gone. */
+void descriptors_watch_peer(int fd, bool watch);
+
 /* Whether sockets have numbers here (descriptors_socket_id()). */
 bool descriptors_have_ids(void);
 

@@ -69,9 +69,9 @@ class Watcher:
             self.env["NOTIFY_SOCKET"] = path
             self.listen()
 
-    def listen(self):
+    def listen(self, address="127.0.0.1"):
         """A listening socket of ours, as a .socket unit makes it."""
-        with socket.create_server(("127.0.0.1", self.port)) as listener:
+        with socket.create_server((address, self.port)) as listener:
             self.held["l"].append(listener.detach())
 
     def start(self, passed=None, env=None, **how):

@@ -37,6 +37,12 @@ static int reset_on_close(void)
     return setsockopt(locked_world.accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+static int watch_peer(void)
+{
+    const int on = 1;
+    return setsockopt(locked_world.accepted, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 static int reply(void)
 {
     return (int)send(locked_world.accepted, "reply", 5, MSG_NOSIGNAL);
@@ -149,6 +155,7 @@ static const struct locked_call granted[] = {
     {"accept4", accept_one},
     {"recv", receive},
     {"setsockopt SO_LINGER", reset_on_close},
+    {"setsockopt SO_KEEPALIVE", watch_peer},
     {"send", reply},
     {"getsockname", ask_who},
     {"getsockopt", ask_which},

@@ -78,7 +78,8 @@ static int allow(scmp_filter_ctx filter, const struct condition *condition)
     }
     int status =
         seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, condition->n, condition->arguments);
-    return status == -EDOM ? 0 : status;
+    bool is_had = status == -EEXIST; /* where conditions are left out, two are one */
+    return status == -EDOM || is_had ? 0 : status;
 }
 
 static int allow_always(scmp_filter_ctx filter)
@@ -100,7 +101,7 @@ static bool has_socketcall(void)
 
 const char *filter_tell_gap(void)
 {
-    return has_socketcall() ? "a connection by MSG_FASTOPEN" : NULL;
+    return has_socketcall() ? "a connection by MSG_FASTOPEN, options of a socket" : NULL;
 }
 
 /* Sockets come from accept4(2) alone, and so connect(2) is missing: an accepted one could
@@ -108,15 +109,16 @@ const char *filter_tell_gap(void)
  * socket and the service manager's are open; a datagram needs no connection. */
 static int allow_conditionally(scmp_filter_ctx filter)
 {
-    const unsigned n_flags = has_socketcall() ? 0 : 1;
+    const unsigned n_flags = has_socketcall() ? 0 : 1, n_option = has_socketcall() ? 0 : 2;
     const struct condition conditions[] = {
         {"sendto", n_flags, {{3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0}}},
         {"sendmsg", n_flags, {{2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0}}},
-        /* Of all socket options the one that makes a cut reply end in a reset; where it cannot be
-         * had alone, no name of a call stands here, and a cut reply just ends. */
-        {has_socketcall() ? "" : "setsockopt",
-         2,
-         {{1, SCMP_CMP_EQ, SOL_SOCKET, 0}, {2, SCMP_CMP_EQ, SO_LINGER, 0}}},
+        /* Of all socket options the one that makes a cut reply end in a reset, and the one that
+         * finds out that a node's host has vanished. */
+        {"setsockopt", n_option, {{1, SCMP_CMP_EQ, SOL_SOCKET, 0}, {2, SCMP_CMP_EQ, SO_LINGER, 0}}},
+        {"setsockopt",
+         n_option,
+         {{1, SCMP_CMP_EQ, SOL_SOCKET, 0}, {2, SCMP_CMP_EQ, SO_KEEPALIVE, 0}}},
         {"mmap",
          2,
          {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
