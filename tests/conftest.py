@@ -31,6 +31,18 @@ def pytest_configure(config):
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def pytest_collection_modifyitems(config, items):
+    """Of those that take long, one kind at a time: what runs without it has its own command."""
+    kinds = [kind for kind in machine.LONG_KINDS if machine.is_asked(kind)]
+    if not kinds:
+        return
+    def is_wanted(item):
+        marks = [*item.iter_markers("asked"), *item.iter_markers("more")]
+        return any(mark.args[0] in kinds for mark in marks)
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = filter(is_wanted, items)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     for mark in item.iter_markers("asked"):

@@ -87,6 +87,9 @@ def need_family(*addresses):
         need("IPv6")
 
 
+LONG_KINDS = "long", "packages", "release"  # ./dev test KIND runs these and nothing else
+
+
 def is_asked(kind):
     """Whether tests of a kind that takes long are to run: what ./dev test KIND sets."""
     return is_set(f"EPMD_{kind.upper()}")

@@ -12,7 +12,6 @@ import pytest
 from documents.cases import CASES, NOT_RUN
 from documents.pages import COMMANDS, OTHERS, PAGES, blocks, scripts, shows
 from harness import PATIENCE_S, wait_for
-from machine import need_asked
 
 
 def key(script):
@@ -64,10 +63,13 @@ def follow(shell, case, command):
         assert done, told
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.page} {case.blocks[0]}")
+def parameter(case):
+    marks = [pytest.mark.asked(case.asked)] if case.asked else []
+    return pytest.param(case, marks=marks, id=f"{case.page} {case.blocks[0]}")
+
+
+@pytest.mark.parametrize("case", map(parameter, CASES))
 def test_the_commands_do_what_the_page_says(case):
-    if case.asked:
-        need_asked(case.asked)
     with case.place() as shell:
         status, output = shell.run(case.before)
         assert status == 0, output

@@ -74,7 +74,7 @@ def test_all_recipes_have_the_libraries_that_meson_looks_for():
         assert not freebsd or freebsd in workflow.partition("pkg install")[2].split()
 
 
-@pytest.mark.asked("long")
+@pytest.mark.asked("packages")
 @pytest.mark.timeout(3600)
 def test_rpm_is_built_and_installed_into_an_empty_root(sources, tmp_path):
     need("rpmbuild", "rpm", "root")
@@ -102,7 +102,7 @@ def test_rpm_is_built_and_installed_into_an_empty_root(sources, tmp_path):
     assert {path for path in files_below(root) if not path.startswith("db/")} == set()
 
 
-@pytest.mark.asked("long")
+@pytest.mark.asked("packages")
 @pytest.mark.timeout(3600)
 def test_alpines_recipe(sources, tmp_path):
     need("meson", "ninja")
@@ -118,7 +118,7 @@ def test_alpines_recipe(sources, tmp_path):
         assert (tmp_path / "src" / name.replace("$pkgname", "epmd")).exists(), name
 
 
-@pytest.mark.asked("long")
+@pytest.mark.asked("packages")
 @pytest.mark.timeout(3600)
 def test_openrc_starts_reloads_and_ends_it(this, tmp_path):  # noqa: F811
     need(*NEEDED)

@@ -23,7 +23,7 @@ from wire.protocol import Node, exchange, found, port2, registered
 
 pytestmark = [
     pytest.mark.timeout(3600),  # making the tree and two packages takes its time
-    pytest.mark.asked("long"),
+    pytest.mark.asked("packages"),
 ]
 
 

@@ -19,7 +19,7 @@ from restart import machine
 
 pytestmark = [
     pytest.mark.timeout(3600),  # making a tree, and building in it, takes its time
-    pytest.mark.asked("long"),
+    pytest.mark.asked("packages"),
 ]
 
 

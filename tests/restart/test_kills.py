@@ -2,8 +2,8 @@
 """Random deaths of the worker under load, against a model.
 
 One thread registers and lets nodes die, others look up about a thousand times a
-second; the worker is killed at random moments of a fixed sequence. EPMD_LONG=1
-makes it two hundred deaths; without it there are a few.
+second; the worker is killed at random moments of a fixed sequence. ./dev test
+long makes it two hundred deaths; without it there are a few.
 """
 
 import contextlib
@@ -117,6 +117,7 @@ def ask_patiently(server, request):
     return b""
 
 
+@pytest.mark.more("long")
 @pytest.mark.timeout(1800 if N_KILLS > 100 else 300)
 def test_nothing_is_lost_but_what_is_in_flight(kept):
     need_descriptors(2000)

@@ -12,20 +12,19 @@ import subprocess
 import pytest
 
 from harness import ROOT
-from machine import need, need_asked
+from machine import need
 from restart.keeping import Kept, view
 from restart.test_reload import install, runs
 from wire.protocol import Node, settle, state
 
 PREVIOUS = "41cee98b"  # the last one whose state had no note
 
-pytestmark = [pytest.mark.needs("Linux"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.asked("long"), pytest.mark.needs("Linux"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory):
     """The path of that program."""
-    need_asked("long")
     need("meson", "git")
     known = subprocess.run(["git", "cat-file", "-e", PREVIOUS + "^{commit}"], cwd=ROOT,
                            capture_output=True, check=False)

@@ -256,4 +256,4 @@ class TestHistories(History.TestCase):
                         database=None, report_multiple_bugs=False,
                         suppress_health_check=list(HealthCheck),
                         print_blob=bool(HISTORIES))
-    pytestmark = [pytest.mark.timeout(0 if HISTORIES else 300)]
+    pytestmark = [pytest.mark.more("long"), pytest.mark.timeout(0 if HISTORIES else 300)]
