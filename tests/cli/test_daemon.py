@@ -75,6 +75,13 @@ def test_detaching_many_times_at_once_leaves_one(ours):
         end_all(port)
 
 
+def blocks(pid, number):
+    """Whether a process blocks a signal."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+        mask, = (int(line.split()[1], 16) for line in lines if line.startswith("SigBlk:"))
+    return bool(mask >> (number - 1) & 1)
+
+
 def test_one_that_is_just_ending_is_succeeded(ours):
     """It held the port, and took a connection, but did not answer any more."""
     port = free_port()
@@ -89,6 +96,9 @@ def test_one_that_is_just_ending_is_succeeded(ours):
     try:
         result = run_epmd(ours, "-daemon", "-port", str(port), *visible(ours))
         assert (result.returncode, result.stderr) == (0, "")
+        if machine.has("keeper"):
+            worker, = (pid for pid in holders(port) if os.getsid(pid) != pid)
+            assert not blocks(worker, signal.SIGHUP), "the attempt that failed left no trace"
         reload = run_epmd(ours, "-port", str(port), "-reload")
         assert reload.stdout == "Reloading\n", "it has its keeper"
     finally:

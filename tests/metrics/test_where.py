@@ -10,8 +10,8 @@ from cli.test_systemd import ACTIVATE
 from harness import free_port, listening, wait_for
 from metrics.observed import Observed, Reply, request
 from restart.passing import Watcher
-from wire.protocol import (NAMES, Node, connect, exchange, found, names_reply, port2, read_all,
-                           send)
+from wire.protocol import (KILL, NAMES, Node, connect, exchange, found, names_reply, port2,
+                           read_all, send)
 
 HOSTS = {"10.9.9.1": "10.9.9.2", "[fd99::1]": "fd99::2"}
 
@@ -115,6 +115,20 @@ def test_a_socket_unit_may_pass_its_socket(ours):
                                                 ("127.0.0.1", daemon.metrics_port)])
         assert exchange(daemon, NAMES) == names_reply(daemon)
         assert daemon.get("/healthz").body == b"ok\n"
+
+
+def test_what_a_socket_unit_has_passed_listens_on_after_a_kill(ours, tmp_path):
+    """The sockets are the manager's, which starts another process for the next peer."""
+    port = free_port()
+    with Watcher(ours, str(tmp_path / "notify"), "-relaxed_command_check",
+                 "-metrics", f"127.0.0.1:{port}") as manager:
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            manager.held["l"].append(listener.detach())
+        server = manager.start(reachable=False)  # its port; the other socket is for scrapes
+        assert exchange(server, KILL) == b"OK"
+        assert server.wait() == 0
+        for each in server.port, port:
+            connect(each).close()
 
 
 @pytest.mark.needs(ACTIVATE)

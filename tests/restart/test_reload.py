@@ -138,6 +138,29 @@ def test_a_signal_while_a_worker_starts_leads_to_the_last_binary(installed, ours
         assert state(node.sock) == "open"
 
 
+# Preloaded into a program, has it get SIGHUP when it ends.
+LAST_HANGUP = """#include <signal.h>
+__attribute__((destructor)) static void hang_up(void) { raise(SIGHUP); }
+"""
+
+
+def test_a_signal_to_a_worker_that_ends_for_a_reload_is_too_late(ours, tmp_path):
+    """It neither ends it by that signal, which would count as a failure, nor is it needed."""
+    need(COMPILER[0])
+    library = str(tmp_path / "last_hangup.so")
+    subprocess.run([*COMPILER, "-shared", "-fPIC", "-x", "c", "-o", library, "-"], check=True,
+                   text=True, input=LAST_HANGUP)
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    with Kept(ours, env={"LD_PRELOAD": library, "ASAN_OPTIONS": sanitizer}) as kept, \
+            Node(kept, b"a") as node:
+        worker = kept.worker()
+        request(kept, ours)
+        kept.after(worker)
+        assert "the worker ended" not in kept.log()
+        assert exchange(kept, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
 def test_a_signal_to_a_worker_that_does_not_serve_yet_ends_both(installed, ours, tmp_path):
     """It has no handler: that it died of this signal says what was meant."""
     with Node(installed, b"a"):
