@@ -110,6 +110,7 @@ def test_a_list_of_more_than_64_mib(optimised):
         assert run_epmd(optimised, "-port", str(fake.port), "-started").returncode == 0
 
 
+@pytest.mark.asked("long")
 def test_twenty_thousand_nodes(ours):
     """In all forms, in the order in which they came."""
     count = 20000

@@ -9,6 +9,8 @@ import pytest
 from clients.beam import HOST
 from machine import need
 
+pytestmark = pytest.mark.asked("clients")
+
 SAY_AND_STAY = 'IO.puts("= #{inspect(node())}"); IO.gets("")'
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from machine import cannot, need
 
+pytestmark = pytest.mark.asked("clients")
+
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JavaNode.java")
 NAME = "j@127.0.0.1"
 

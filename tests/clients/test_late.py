@@ -17,6 +17,8 @@ from clients.beam import end_all, pids_of, site_at
 from harness import ROOT, free_port
 from machine import APART, need
 
+pytestmark = pytest.mark.asked("clients")
+
 PAGE = os.path.join(ROOT, "docs", "late-nodes.md")
 START = "element(1, net_kernel:start([late, shortnames]))"
 

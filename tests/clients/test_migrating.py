@@ -12,6 +12,8 @@ import pytest
 from clients.beam import end_all, pids_of, site_at
 from harness import free_port
 
+pytestmark = pytest.mark.asked("clients")
+
 
 @pytest.fixture
 def daemons(erl, ours, stock):

@@ -17,6 +17,8 @@ from machine import need
 from wire import namespaces
 from wire.protocol import Node
 
+pytestmark = pytest.mark.asked("clients")
+
 NODES = {"bilbo": 37899, "frodo": 40001, "日本": 40002}
 
 

@@ -13,6 +13,8 @@ from clients.beam import HOST, pids_of
 from harness import Daemon, free_port
 from wire.protocol import exchange, port2
 
+pytestmark = pytest.mark.asked("clients")
+
 INET6 = ("-proto_dist", "inet6_tcp")
 NORMAL = 77
 PORT = "a free port"

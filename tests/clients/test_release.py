@@ -14,6 +14,8 @@ from clients.beam import HOST, end_all, pids_of, site_at
 from harness import free_port
 from machine import need
 
+pytestmark = pytest.mark.asked("clients")
+
 NAME = "demo"
 
 

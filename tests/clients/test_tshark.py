@@ -18,6 +18,8 @@ from wire import namespaces
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, frame,
                            port2, read_exactly, send, stop)
 
+pytestmark = pytest.mark.asked("clients")
+
 RELOAD = frame(b"r")
 REFUSED = [alive2(b"bilbo"), alive2(b"\xf6"), alive2(b"a" * 256), alive2(b"b", extra=b"." * 1021)]
 LAST = b"the-last-one"

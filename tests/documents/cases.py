@@ -17,7 +17,6 @@ class Case:
     blocks: list
     place: Callable = host
     before: str = ":"
-    asked: str = None  # ./dev test ASKED alone runs it
     instead: dict = dataclasses.field(default_factory=dict)
     after: list = dataclasses.field(default_factory=list)  # (command, what it prints at last)
 
@@ -83,7 +82,7 @@ CASES = [
                 "ERL_EPMD_ADDRESS=127.0.0.1 epmd -daemon\n"
                 + NODE.replace("-sname a", "-name a@here.example"),
          instead={"epmd -check a@here.example": "! epmd -check a@here.example"}),
-    Case("README.md", ["./dev build -static"], asked="clients",  # which has built it
+    Case("README.md", ["./dev build -static"],
          after=[("/usr/local/bin/epmd -version", r"^epmd \d"),
                 ("ldd /usr/local/bin/epmd", "not a dynamic|statically linked")]),
     Case("README.md", ["systemd-sysusers"], place=systemd,

@@ -63,12 +63,8 @@ def follow(shell, case, command):
         assert done, told
 
 
-def parameter(case):
-    marks = [pytest.mark.asked(case.asked)] if case.asked else []
-    return pytest.param(case, marks=marks, id=f"{case.page} {case.blocks[0]}")
-
-
-@pytest.mark.parametrize("case", map(parameter, CASES))
+@pytest.mark.asked("clients")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.page} {case.blocks[0]}")
 def test_the_commands_do_what_the_page_says(case):
     with case.place() as shell:
         status, output = shell.run(case.before)

@@ -163,7 +163,7 @@ def test_who_gives_way_is_a_warning(ours, journal):
             Daemon(ours, *VERBOSE, wrapper=(*journal.wrapper, *FEW)) as server:
         ports = []
         while not journal.having(EPMD_REASON="evicted", PRIORITY="7"):
-            sock = held.enter_context(connect(server.port))
+            sock = held.enter_context(begin(server.port))
             ports.append(sock.getsockname()[1])
             journal.wait(f"port {ports[-1]} connected")  # or its queue would be full
     warning, end = journal.having(EPMD_REASON="evicted")

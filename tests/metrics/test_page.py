@@ -15,6 +15,8 @@ from metrics.test_http import STRANGE
 from restart.keeping import Kept
 from wire.protocol import Node, exchange, port2
 
+pytestmark = pytest.mark.asked("clients")
+
 needs_browser = pytest.mark.needs("chromium")
 
 SCRIPTS = ["\u05d0\u05d1\u05d2", "\u0645\u0631\u062d\u0628\u0627", "\u017c\u00f3\u0142w",

@@ -72,6 +72,7 @@ def test_all_is_installed_below_the_prefix(tmp_path):
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.asked("long")
 def test_release_builds_and_installs_all_of_it(tmp_path):
     if not os.path.exists(os.path.join(ROOT, ".git")):
         cannot("releases are made from a git repository")

@@ -150,6 +150,7 @@ def test_a_damaged_body_costs_one_registration(inheritance):
     serves(worker)
 
 
+@pytest.mark.asked("long")
 def test_flipped_bits_never_make_it_lie(ours):
     """Anywhere: what is served is what was registered, and the log says what is not."""
     flips = random.Random(4369)

@@ -4,6 +4,8 @@
 import contextlib
 import resource
 
+import pytest
+
 from machine import need_descriptors
 from restart.keeping import Kept
 from wire.protocol import NAMES, Node, exchange, found, port2, state
@@ -25,6 +27,7 @@ def test_it_holds_as_much_as_the_hard_limit_allows(ours):
             node.close()
 
 
+@pytest.mark.asked("long")
 def test_all_that_this_machine_allows_recover(ours):
     """Up to 20,000, or as many as the hard limit of descriptors leaves room for.
 

@@ -9,6 +9,8 @@ from clients.test_cnode import cnode  # noqa: F401
 from harness import wait_for
 from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, settle, state
 
+pytestmark = pytest.mark.asked("long")
+
 N_KILLS = 10
 
 

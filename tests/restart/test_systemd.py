@@ -17,7 +17,8 @@ from restart import machine as container
 from restart.keeping import departed, settled, view
 from wire.protocol import NAMES, NOT_FOUND, Node, exchange, found, port2, registered, state
 
-pytestmark = pytest.mark.timeout(3600)  # making the tree takes its time
+pytestmark = [pytest.mark.asked("long"),
+              pytest.mark.timeout(3600)]  # making the tree takes its time
 
 DROP_IN = "/etc/systemd/system/epmd.service.d/test.conf"
 

@@ -11,7 +11,8 @@ from machine import need
 from restart import machine as container
 from restart.test_systemd import configure, install
 
-pytestmark = pytest.mark.timeout(3600)  # making the tree takes its time
+pytestmark = [pytest.mark.asked("long"),
+              pytest.mark.timeout(3600)]  # making the tree takes its time
 
 STOCK = "/usr/lib/erlang/erts-*/bin/epmd"
 NO_LEAKS = "ASAN_OPTIONS=detect_leaks=0"

@@ -248,7 +248,7 @@ def mask(reply, server):
 if HISTORIES:
     settings.register_profile("epmd", max_examples=HISTORIES)
 else:
-    settings.register_profile("epmd", max_examples=30, derandomize=True, phases=[Phase.generate])
+    settings.register_profile("epmd", max_examples=10, derandomize=True, phases=[Phase.generate])
 
 
 class TestHistories(History.TestCase):

@@ -12,8 +12,8 @@ import socket
 import pytest
 
 from harness import Daemon, run_epmd
-from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, connect, exchange, found, names_reply,
-                           port2, read_all, send, state, stop, wait_registered)
+from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, exchange, found,
+                           names_reply, port2, read_all, send, state, stop, wait_registered)
 
 HOSTS = {"10.9.9.1": "10.9.9.2", "fd99::1": "fd99::2"}
 THEIRS = "10.9.9.0/24,fd99::/64"
@@ -130,7 +130,7 @@ def test_who_may_ask_nothing_takes_nobodys_place(serve, hosts):
         waiting = []
         with hosts[0].entered():
             while not waiting or state(waiting[0]) == "open":
-                waiting.append(stack.enter_context(connect(daemon.port)))
+                waiting.append(stack.enter_context(begin(daemon.port)))
                 wait_accepted(daemon, waiting[-1])
         with hosts[1].entered():
             for _ in range(5):
