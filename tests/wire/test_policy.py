@@ -90,6 +90,29 @@ def test_a_list_lets_its_networks_do_one_thing(serve, hosts, option, address):
         assert is_served(other, reply, daemon) if other == option else reply == b""
 
 
+@pytest.fixture
+def public(hosts):
+    """The daemon's address in a public network, which the hosts have as well for the while."""
+    for number, host in enumerate(hosts, 1):
+        host.ip(f"addr add 8.8.4.{number}/24 dev cable")
+    yield "8.8.4.1"
+    for number, host in enumerate(hosts, 1):
+        host.ip(f"addr del 8.8.4.{number}/24 dev cable")
+
+
+@networked
+def test_private_lets_private_networks_in(serve, hosts, public):
+    """Also a public one that is named beside it."""
+    lists = "-allow_lookup", "-allow_names"
+    daemon = serve(*[word for option in lists for word in (option, "private")])
+    for option in lists:
+        assert all(is_served(option, ask(daemon, hosts[1], option, each), daemon) for each in HOSTS)
+        assert ask(daemon, hosts[1], option, public) == b""
+    daemon = serve("-allow_lookup", "private,8.8.4.0/24", "-allow_names", "private")
+    assert is_served("-allow_lookup", ask(daemon, hosts[1], "-allow_lookup", public), daemon)
+    assert ask(daemon, hosts[1], "-allow_names", public) == b""
+
+
 @networked
 @pytest.mark.parametrize("words", [[], ["-allow_lookup", "any", "-allow_names", "any",
                                         "-allow_register", "local"]])
