@@ -46,6 +46,14 @@ def test_all_of_a_registration_survives(kept, wild, number):
     kept.wait_log(rf"the worker ended: signal {int(number)} \(.+\)")
 
 
+def test_a_starter_that_ignores_the_end_of_children_changes_nothing(ours):
+    """A keeper that ignored it, too, would never hear of its worker's end."""
+    with Kept(ours, wrapper=("env", "--ignore-signal=CHLD", "--")) as kept, Node(kept, b"a") as node:
+        kept.kill_worker()
+        assert exchange(kept, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
 def test_creations_survive_live_and_departed(kept):
     creations = {}
     for name in b"a", b"b", b"c":

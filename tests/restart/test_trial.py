@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import signal
 
 import pytest
@@ -37,6 +38,14 @@ SLOW = """
 """
 
 
+# Becomes the real program, or ends at once where a file is there.
+BREAKABLE = """
+    if (access("{broken}", F_OK) == 0) return 3;
+    execv("{real}", argv);
+    return 1;
+"""
+
+
 @pytest.fixture
 def trial(ours, tmp_path):
     with OnTrial(ours, tmp_path) as daemon:
@@ -54,30 +63,52 @@ def reload(trial, ours):
     return number
 
 
-def last(trial, ours):
+def succeed(trial):
     """Let the trial succeed."""
     before = trial.log().count(RENEWED)
-    number = reload(trial, ours)
     for _ in range(4):
         trial.forward(11)  # in vain where the keeper has not heard yet that it serves
         with contextlib.suppress(TimeoutError):
-            wait_for(lambda: trial.log().count(RENEWED) > before, 3, "a renewed keeper")
-            assert runs(trial.pid) == number
-            return number
+            return wait_for(lambda: trial.log().count(RENEWED) > before, 3, "a renewed keeper")
     raise AssertionError(trial.log())
+
+
+def last(trial, ours):
+    """Put a new program in the place of the old one, and let its trial succeed."""
+    number = reload(trial, ours)
+    succeed(trial)
+    assert runs(trial.pid) == number
+    return number
 
 
 def test_death_after_nine_seconds_brings_the_old_program_back(trial, ours):
     with Node(trial, b"a") as node:
         before = view(trial, b"a")
         old = runs(trial.worker())
+        trial.kill_worker()  # a second death of the old one would be followed by a pause
         reload(trial, ours)
         trial.forward(9)
         trial.kill_worker()
         trial.wait_log("the new .* does not work; going on with the old one")
-        trial.wait_log("starting the worker again in 0 ms")
+        assert set(re.findall(r"starting the worker again in \d+ ms", trial.log())) == {
+            "starting the worker again in 0 ms"}
         assert runs(trial.worker()) == runs(trial.pid) == old
         assert view(trial, b"a") == before
+        assert state(node.sock) == "open"
+
+
+def test_of_two_new_programs_neither_is_what_the_keeper_falls_back_to(trial, ours):
+    """The first was replaced before it had proved itself."""
+    with Node(trial, b"a") as node:
+        old = runs(trial.worker())
+        for _ in range(2):
+            worker = trial.worker()
+            install(trial, ours)
+            os.kill(trial.pid, signal.SIGHUP)
+            trial.after(worker)
+        trial.kill_worker()
+        trial.wait_log("the new .* does not work; going on with the old one")
+        assert runs(trial.worker()) == old
         assert state(node.sock) == "open"
 
 
@@ -144,6 +175,26 @@ def test_a_program_that_cannot_renew_a_keeper_only_replaces_the_worker(trial, ou
         trial.end_worker()
         assert runs(trial.pid) == old
         trial.wait_log("restored 1 registration")
+        assert state(node.sock) == "open"
+
+
+def test_a_program_that_starts_no_more_is_replaced_by_a_signal(trial, ours, tmp_path):
+    """There is no worker that could take the signal, and none will serve before."""
+    broken, real = tmp_path / "broken", os.path.abspath(ours)
+    with Node(trial, b"a") as node:
+        worker = trial.worker()
+        install(trial, compiled(tmp_path, BREAKABLE.format(broken=broken, real=real)))
+        request(trial, ours)
+        trial.after(worker)
+        succeed(trial)
+        broken.touch()
+        trial.end_worker()
+        trial.wait_log("the worker ended: exit code 3")
+        install(trial, ours)
+        os.kill(trial.pid, signal.SIGHUP)
+        wait_for(lambda: runs(trial.worker()) == os.stat(trial.binary).st_ino,
+                 what="the program on disk")
+        assert exchange(trial, port2(b"a")) == found(b"a")
         assert state(node.sock) == "open"
 
 
