@@ -100,6 +100,20 @@ static void cure_other_host(const struct facts *facts, const struct full_name *o
     cure_connect(own, findings);
 }
 
+/* The name stays taken until its connection ends, so that the node cannot be started before. */
+static void cure_other_node(const struct facts *facts, struct findings *findings)
+{
+    findings_cure(findings, "another node has the port. Unless a forwarder leads to the wrong "
+                            "port, ");
+    if (facts->is_here) {
+        judge_cure_stale(facts, facts->target.name, findings);
+        findings_cure(findings, "; then start the node anew");
+    } else {
+        findings_cure(findings, "the registration is stale: \"epmd -check\" with this name on that "
+                                "host says how to free it");
+    }
+}
+
 static void judge_other_name(const struct facts *facts, const struct full_name *own,
                              struct findings *findings)
 {
@@ -108,8 +122,7 @@ static void judge_other_name(const struct facts *facts, const struct full_name *
                      memcmp(facts->target.name, own->text, own->name_len) == 0;
     findings_judge(findings, FINDINGS_FAILED, "other_name");
     if (!same_name) {
-        findings_cure(findings, "another node has the port: the registration is stale, or a "
-                                "forwarder leads to the wrong port; start the node anew");
+        cure_other_node(facts, findings);
     } else if (strcasecmp(asked, own->host) == 0) {
         findings_cure(findings, "nodes tell upper from lower case in names, though DNS does not: ");
         cure_connect(own, findings);

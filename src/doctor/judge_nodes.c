@@ -34,20 +34,25 @@ static void judge_unconnected(const struct facts *facts, const struct facts_node
     }
 }
 
-static void judge_named(const struct facts_node *node, struct findings *findings)
+static void judge_named(const struct facts *facts, const struct facts_node *node,
+                        struct findings *findings)
 {
+    char name[NAME_MAX_LEN + 1];
     findings_say(findings, "answers as \"%s\"", node->own_name ? node->own_name : "");
     if (node->is_other) {
-        findings_cure(findings, "another node has the port: the registration is stale");
+        copy_name(node, name);
+        findings_cure(findings, "another node has the port: ");
+        judge_cure_stale(facts, name, findings);
         findings_judge(findings, FINDINGS_FAILED, "other_name");
     }
 }
 
-static void judge_answer(const struct facts_node *node, struct findings *findings)
+static void judge_answer(const struct facts *facts, const struct facts_node *node,
+                         struct findings *findings)
 {
     switch (node->answer.kind) {
     case DISTRIBUTION_NODE:
-        judge_named(node, findings);
+        judge_named(facts, node, findings);
         return;
     case DISTRIBUTION_TLS:
         findings_say(findings, "answers by TLS");
@@ -81,7 +86,7 @@ static void judge_one(const struct facts *facts, const struct facts_node *node,
     } else if (!node->connected) {
         judge_unconnected(facts, node, findings);
     } else {
-        judge_answer(node, findings);
+        judge_answer(facts, node, findings);
     }
 }
 

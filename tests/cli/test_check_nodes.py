@@ -78,6 +78,8 @@ def test_a_node_that_has_the_port_of_another(patient, binary):
         assert nodes[0]["found"] == '"b", port 9100: answers as "a@host"'
         step = patient.check("b")["by"]["handshake"]
         assert step["cause"] == "other_name" and "the registration is stale" in step["cure"]
+        for cure in nodes[0]["cure"], step["cure"]:  # the name stays taken until it is freed
+            assert "without ending epmd: ss -K " in cure
 
 
 @pytest.mark.needs("owners")
