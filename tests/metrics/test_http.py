@@ -246,7 +246,7 @@ def test_a_socket_that_cannot_be_had_is_an_error(ours, options, address, reason)
         result = run_epmd(ours, "-port", str(free_port()), "-metrics", f"{address}:{taken.port}",
                           *options)
         assert (result.returncode, result.stdout) == (1, "")
-        line, = [line for line in result.stderr.splitlines() if "-metrics" in line]
+        line, = [line for line in result.stderr.splitlines() if "cannot listen" in line]
         assert line.endswith(f"-metrics: cannot listen on {address} port {taken.port}: {reason}")
 
 
@@ -270,6 +270,19 @@ def test_it_outlives_the_worker(ours):
         for _ in range(3):
             daemon.kill_worker()
             assert daemon.get("/healthz").body == b"ok\n"
+
+
+def test_what_a_reload_has_passed_on_is_counted_once(ours):
+    """A crash after it starts from nothing, not once more from what the reload told."""
+    with ObservedKept(ours) as daemon:
+        for _ in range(20):
+            exchange(daemon, port2(b"none"))
+        worker = daemon.worker()
+        assert run_epmd(ours, "-port", str(daemon.port), "-reload").returncode == 0
+        daemon.after(worker)
+        assert daemon.series()["epmd_lookup_misses_total"] == 20
+        daemon.kill_worker()
+        assert daemon.series()["epmd_lookup_misses_total"] == 0
 
 
 def test_health_tells_of_a_reload(ours):

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -288,12 +289,27 @@ def test_a_complete_request_is_answered_before(kept):
         os.kill(kept.pid, signal.SIGHUP)
         kept.wait_log("reloading")
         assert exchange(kept, port2(nodes[0].name)) == found(nodes[0].name)
+        moment = time.monotonic() + 0.6
+        wait_for(lambda: time.monotonic() > moment, what="more than what an end is given")
         assert kept.worker() == worker
         assert read_all(slow).count(b"\n") == len(nodes)
         kept.after(worker)
         assert read_all(half) == b""
     for node in nodes:
         node.close()
+
+
+def test_what_has_come_with_the_signal_is_answered(kept):
+    """One connection a turn is taken: the last one's request is read after the first look."""
+    with Node(kept, b"a"):
+        worker = kept.worker()
+        os.kill(worker, signal.SIGSTOP)
+        waiting = [ask(kept, port2(b"a")), ask(kept, NAMES)]
+        os.kill(worker, signal.SIGHUP)
+        os.kill(worker, signal.SIGCONT)
+        answers = [read_all(sock) for sock in waiting]
+        assert answers == [found(b"a"), exchange(kept, NAMES)]
+        kept.after(worker)
 
 
 def test_no_lookup_is_lost_in_an_upgrade(installed, ours):
