@@ -76,19 +76,19 @@ def test_an_epmd_elsewhere_that_is_full(couple, ours):
 
 
 @pytest.mark.needs("owners")
-def test_an_address_that_is_not_this_hosts(patient, ours):
+def test_an_address_that_is_not_this_hosts(patient, binary):
     """FreeBind= of a unit lets epmd listen there."""
     with patient.namespace.entered():
         listener = socket.socket()
         listener.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND
         listener.bind(("10.8.8.8", PORT))
         listener.listen()
-    with listener, patient.epmd(ours, "-address", "127.0.0.1"):
+    with listener, patient.epmd(binary, "-address", "127.0.0.1"):
         step = failed(patient.check(), "exposed", "foreign_address")
         assert step["found"].endswith("; no address of this host: 10.8.8.8")
         assert "no other network" not in step["found"]
         assert "FreeBind=" in step["cure"] and "ERL_EPMD_ADDRESS" in step["cure"]
-    with listener_at(patient, "10.8.8.8"), patient.epmd(ours, "-address", ADDRESS):
+    with listener_at(patient, "10.8.8.8"), patient.epmd(binary, "-address", ADDRESS):
         step = patient.check()["by"]["exposed"]  # as of a standby's virtual address
         assert (step["status"], step["cause"]) == ("warning", "foreign_address")
         assert "; exposed to 10.9.9.0/24 (eth0); allowed from there: " in step["found"]
