@@ -252,6 +252,20 @@ def test_kill_request_ends_all_registrations(ours, tmp_path):
         assert settled(server, b"n0") == node.creation + 1
 
 
+def test_a_signal_after_a_kill_request_brings_nothing_back(ours, tmp_path):
+    """The answer is yet to be sent; by itself the signal would leave all to the manager."""
+    with Watcher(ours, str(tmp_path / "notify"), "-relaxed_command_check") as manager:
+        node, = register(manager.start(), 1)
+        manager.take_nodes(1)
+        manager.options += ("-delay_write", "60")
+        server = manager.restart()
+        with ask(server, KILL):
+            server.wait_log("ending.*KILL")
+            os.kill(server.pid, signal.SIGTERM)
+            assert server.wait() == 0
+        assert node.sock.recv(1) == b""
+
+
 def test_a_stopped_node_is_closed_though_the_manager_holds_it(manager):
     """Only a shutdown ends a connection of which another process has a duplicate."""
     server = manager.start()
