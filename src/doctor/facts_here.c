@@ -110,11 +110,12 @@ static void gather_apart(struct facts *facts, void (*gather)(struct facts *facts
 
 void facts_gather_here(struct facts *facts)
 {
-    gather_apart(facts, gather_units);
     gather_interfaces(facts);
     gather_sockets(facts);
     facts_ask_epmd(facts, facts->port, &facts->here);
     facts->here.accepts = facts->here.status == -ETIMEDOUT && accepts(facts->port);
+    /* The question has started what a socket unit starts on demand. */
+    gather_apart(facts, gather_units);
     gather_apart(facts, gather_processes);
 }
 

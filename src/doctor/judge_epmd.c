@@ -7,6 +7,8 @@
 #include "client/output.h"
 #include "doctor/judge.h"
 
+#define INIT 1 /* holds the sockets of units; 0 is a process that cannot be seen, or none */
+
 /* The socket of a unit accepts connections, though its service does not run. */
 #define IF_SYSTEMD \
     "if that is systemd, \"systemctl status epmd.service\" says why epmd does not start"
@@ -166,13 +168,25 @@ static void judge_unaccepted(const struct facts *facts, struct findings *finding
     judge_fault(facts, findings, "firewall");
 }
 
+static void judge_failed_unit(const struct facts *facts, struct findings *findings)
+{
+    judge_say_unit(&facts->service, findings);
+    judge_cure_unit(&facts->service, findings);
+    judge_fault(facts, findings, "unit_fails");
+}
+
+/* A manager that has started the service too often closes its socket, and what waits there. */
+static bool was_closed_by_manager(const struct facts *facts)
+{
+    const struct facts_socket *holder = find_holder(facts);
+    return units_has_failed(&facts->service) && (!holder || holder->process.pid <= INIT);
+}
+
 static void judge_silence(const struct facts *facts, struct findings *findings)
 {
     findings_say(findings, "what listens has not answered within %d s", FACTS_PROBE_MS / 1000);
     if (units_has_failed(&facts->service)) {
-        judge_say_unit(&facts->service, findings);
-        judge_cure_unit(&facts->service, findings);
-        judge_fault(facts, findings, "unit_fails");
+        judge_failed_unit(facts, findings);
     } else if (!facts->here.accepts) {
         judge_unaccepted(facts, findings);
     } else {
@@ -191,6 +205,10 @@ void judge_epmd(const struct facts *facts, struct findings *findings)
         return;
     case -EPROTO:
         findings_say(findings, "what listens does not answer as an epmd");
+        if (was_closed_by_manager(facts)) {
+            judge_failed_unit(facts, findings);
+            return;
+        }
         findings_cure(findings, "end it, or let epmd and all nodes use another port with "
                                 "ERL_EPMD_PORT; " IF_SYSTEMD);
         judge_fault(facts, findings, "not_epmd");

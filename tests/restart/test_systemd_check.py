@@ -74,6 +74,19 @@ def test_a_unit_that_fails_again_and_again(machine, command, reason):
     assert "journalctl -u epmd.service" in step["cure"]
 
 
+def test_a_unit_that_fails_as_the_doctor_asks(machine):
+    """The question starts it, and the manager gives it up: what listened is gone by then."""
+    configure(machine, f"Environment={NO_LEAKS}", "ExecStart=",
+              "ExecStart=/usr/bin/epmd -systemd -packet_timeout nonsense", "Restart=no",
+              "[Unit]", "StartLimitIntervalSec=10s", "StartLimitBurst=1")
+    machine.do("systemctl", "start", "epmd.socket")
+    for first in "epmd", "port":
+        steps, cause, status = check(machine)
+        assert (cause, status) == ("unit_fails", 1)
+        assert "epmd.service has failed (" in steps[first]["found"]
+        assert "journalctl -u epmd.service" in steps[first]["cure"]
+
+
 @pytest.mark.parametrize("program", ["/opt/epmd", STOCK], ids=["ours", "stock"])
 def test_a_socket_unit_whose_port_a_nodes_own_epmd_holds(machine, program):
     need("a real systemd")

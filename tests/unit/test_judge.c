@@ -186,6 +186,20 @@ static void a_full_queue_is_told_from_a_firewall(void **state)
     assert_non_null(strstr(finding->found, "its last line in the log: epmd: \"x\": no such user"));
 }
 
+static void a_unit_is_not_blamed_for_another_program(void **state)
+{
+    (void)state;
+    facts.here.status = -EPROTO;
+    facts.n_sockets = 1;
+    facts.sockets[0].at.port = facts.port;
+    assert_judged(judge(judge_epmd), FINDINGS_FAILED, "not_epmd");
+    strcpy(facts.service.name, "epmd.service");
+    strcpy(facts.service.active, "failed");
+    assert_judged(judge(judge_epmd), FINDINGS_FAILED, "unit_fails");
+    facts.sockets[0].process.pid = 42;
+    assert_judged(judge(judge_epmd), FINDINGS_FAILED, "not_epmd");
+}
+
 /* Its result is "success" from each start on until it fails again. */
 static void a_unit_that_fails_has_no_success(void **state)
 {
@@ -227,6 +241,7 @@ int main(void)
         TEST(the_last_place_is_not_full),
         TEST(a_full_queue_is_told_from_a_firewall),
         TEST(a_unit_that_fails_has_no_success),
+        TEST(a_unit_is_not_blamed_for_another_program),
         TEST(a_socket_unit_that_failed_is_told_from_one_that_has_the_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
