@@ -75,6 +75,12 @@ static void judge_no_listener(const struct facts *facts, struct findings *findin
     judge_fault(facts, findings, "not_running");
 }
 
+/* A manager that gives a service up closes its socket, too: that was what listened until now. */
+static bool was_given_up(const struct facts *facts)
+{
+    return strstr(facts->socket.result, "limit-hit") && holder_is_hidden(facts);
+}
+
 /* The unit that is to hold the port cannot, as a node's own epmd was there before. */
 static void judge_socket_unit(const struct facts *facts, struct findings *findings)
 {
@@ -83,7 +89,7 @@ static void judge_socket_unit(const struct facts *facts, struct findings *findin
             return;
         }
     }
-    if (!units_has_failed(&facts->socket)) {
+    if (!units_has_failed(&facts->socket) || was_given_up(facts)) {
         return;
     }
     judge_say_unit(&facts->socket, findings);

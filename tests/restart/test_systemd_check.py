@@ -83,6 +83,7 @@ def test_a_unit_that_fails_as_the_doctor_asks(machine):
     for first in "epmd", "port":
         steps, cause, status = check(machine)
         assert (cause, status) == ("unit_fails", 1)
+        assert steps["port"]["cause"] != "socket_failed"
         assert "epmd.service has failed (" in steps[first]["found"]
         assert "journalctl -u epmd.service" in steps[first]["cure"]
 

@@ -226,6 +226,10 @@ static void a_socket_unit_that_failed_is_told_from_one_that_has_the_port(void **
     assert_judged(judge(judge_port), FINDINGS_WARNING, "socket_failed");
     facts.sockets[0].process.pid = 1;
     assert_judged(judge(judge_port), FINDINGS_OK, NULL);
+    facts.sockets[0].process.pid = 0; /* it has gone while the check was at work */
+    assert_judged(judge(judge_port), FINDINGS_WARNING, "socket_failed");
+    strcpy(facts.socket.result, "service-start-limit-hit");
+    assert_judged(judge(judge_port), FINDINGS_OK, NULL);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
