@@ -8,8 +8,9 @@ import shutil
 import subprocess
 
 from harness import ROOT
+from package.test_install import version as this_version
 
-NEXT = "0.1.1~test"
+NEXT = f"{this_version()}+next"
 ERTS_NEXT = "erts-99.1"
 
 

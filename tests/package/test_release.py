@@ -40,7 +40,7 @@ def ready(tmp_path):
 def made_ready(clone):
     run("git", "clone", "-q", ROOT, str(clone))
     edit(clone / "meson.build", r"version : '[^']+'", f"version : '{VERSION}'")
-    edit(clone / "CHANGELOG.md", r"(?m)^## Unreleased$", f"## {VERSION} - {DATE}")
+    edit(clone / "CHANGELOG.md", r"(?m)^## .*$", f"## {VERSION} - {DATE}")
     edit(clone / "dist/debian/changelog", r"epmd \([^)]+\)", f"epmd ({VERSION}-1)")
     edit(clone / "dist/alpine/APKBUILD", r"(?m)^pkgver=.*$", f"pkgver={VERSION}")
     edit(clone / "dist/rpm/epmd.spec", r"(?m)^Version:.*$", f"Version: {VERSION}")
