@@ -53,6 +53,12 @@ def test_all_recipes_have_the_version_of_the_program():
         assert re.search(pattern, content(path), re.M)[1] == version(), path
 
 
+def test_the_documents_show_the_version_of_the_program():
+    examples = {"README.md": r"this epmd, version ([^,]+),", "docs/migrating.md": r"^epmd (\d.*)"}
+    for path, pattern in examples.items():
+        assert set(re.findall(pattern, content(path), re.M)) == {version()}, path
+
+
 # What Debian, and the release's trees, Alpine and FreeBSD call what meson looks for.
 LIBRARIES = {
     "jansson": ("libjansson-dev", "jansson-dev", "jansson"),
