@@ -86,7 +86,8 @@ static void cure_other_host(const struct facts *facts, const struct full_name *o
                             struct findings *findings)
 {
     findings_cure_quoted(findings, facts->target.host, strlen(facts->target.host));
-    findings_cure(findings, " leads to %s host, whose nodes have ", facts->is_here ? "this" : "a");
+    findings_cure(findings, " leads to %s nodes have ",
+                  facts->is_here ? "this host, whose" : "a host whose");
     findings_cure_quoted(findings, own->host, strlen(own->host));
     findings_cure(findings, " in their names. ");
     if (facts->is_here) {

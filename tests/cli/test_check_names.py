@@ -80,5 +80,5 @@ def test_another_machines_node_of_the_same_name(couple, binary):
     here.resolves("10.9.9.2 wanted.example\n")
     with there.epmd(binary), there.node("-name", "b@there.example"):
         other_name(here.check("b@wanted.example"), "b@there.example",
-                   '"wanted.example" leads to a host, whose nodes have "there.example"',
+                   '"wanted.example" leads to a host whose nodes have "there.example"',
                    "another host's node of the same name has answered", "/etc/hosts")
