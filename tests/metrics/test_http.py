@@ -255,6 +255,15 @@ def test_beside_a_running_daemon_it_is_not_needed(observed, ours):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def test_what_follows_a_request_does_not_reset_its_reply(observed):
+    """Unread, it would: the connection ends as if nothing had followed."""
+    os.kill(observed.pid, signal.SIGSTOP)
+    with observed.connect() as sock:
+        send(sock, request("/healthz") + b"x" * 40000)
+        os.kill(observed.pid, signal.SIGCONT)
+        assert read_exactly(sock, 1 << 20).endswith(b"ok\n")  # which raises what read_all() hides
+
+
 # ---- restarts ----
 
 def test_it_outlives_the_worker(ours):

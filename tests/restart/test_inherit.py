@@ -112,3 +112,17 @@ def test_a_connection_that_is_passed_twice_is_one_registration(ours):
             assert state(node.sock) == "open"
             node.close()
             wait_registered(server, b"b")
+
+
+def test_who_has_left_meanwhile_is_not_restored(ours):
+    """This watcher holds the connection on, as a service manager may for a moment."""
+    with Watcher(ours) as watcher:
+        watcher.listen()
+        server = watcher.start()
+        with Node(server, b"stays"), Node(server, b"leaves") as leaves:
+            watcher.take_nodes(2)
+            watcher.kill()
+            leaves.close()
+            server = watcher.start()
+            server.wait_log("restored 1 registration; 1 node has left in between")
+            assert registered(server) == [b"stays"]
