@@ -248,16 +248,47 @@ def test_a_hung_worker_is_killed_when_its_time_is_over(trial):
         assert state(node.sock) == "open"
 
 
+def test_a_renewed_keeper_watches_its_worker_from_the_start(trial, ours):
+    with Node(trial, b"a") as node:
+        last(trial, ours)
+        worker = trial.worker()
+        os.kill(worker, signal.SIGSTOP)
+        for _ in range(4):
+            trial.forward(30)  # in vain where the keeper is late, and gives it more time
+            with contextlib.suppress(TimeoutError):
+                trial.wait_log("the worker hangs; killing it", 3)
+                break
+        trial.after(worker)
+        assert exchange(trial, port2(b"a")) == found(b"a")
+        assert state(node.sock) == "open"
+
+
+def test_an_end_is_the_end_of_a_trial(trial, ours):
+    """A keeper that became the new program would know nothing of the end."""
+    reload(trial, ours)
+    os.kill(trial.worker(), signal.SIGSTOP)
+    os.kill(trial.pid, signal.SIGTERM)
+    await_taken(trial.pid)
+    trial.forward(11)
+    assert trial.wait() == 0
+    assert RENEWED not in trial.log()
+
+
 def test_a_worker_that_does_not_end_when_asked_is_killed(trial):
     worker = trial.worker()
     os.kill(worker, signal.SIGSTOP)
     os.kill(trial.pid, signal.SIGTERM)
-    wait_for(lambda: not (status_bits(trial.pid, "SigPnd") | status_bits(trial.pid, "ShdPnd")),
-             what="the signal taken")
+    await_taken(trial.pid)
     trial.forward(4)
     assert trial.wait() == 0
     assert gone(worker)
     assert "the worker hangs; killing it" in trial.log()
+
+
+def await_taken(pid):
+    """Return when a process has taken all signals that it was sent."""
+    wait_for(lambda: not (status_bits(pid, "SigPnd") | status_bits(pid, "ShdPnd")),
+             what="the signal taken")
 
 
 def status_bits(pid, name):
