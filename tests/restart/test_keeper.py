@@ -102,6 +102,18 @@ def test_who_dies_in_the_gap_is_gone(kept, end):
         assert settled(kept, b"dies") == dies.creation + 1
 
 
+def test_what_was_handed_over_before_the_end_is_kept(kept):
+    """The keeper finds the messages and the end at once: it takes all of them first."""
+    os.kill(kept.pid, signal.SIGSTOP)
+    nodes = [Node(kept, b"n%d" % number) for number in range(5)]
+    worker = kept.end_worker()
+    wait_for(lambda: gone(worker), what="the end of the worker")
+    os.kill(kept.pid, signal.SIGCONT)
+    kept.after(worker)
+    assert registered(kept) == [node.name for node in nodes[::-1]]
+    assert {state(node.sock) for node in nodes} == {"open"}
+
+
 def test_connections_made_in_the_gap_are_answered(kept):
     with Node(kept, b"a"):
         with kept.gap():

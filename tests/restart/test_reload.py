@@ -251,11 +251,14 @@ def test_nodes_are_kept_after_a_reload_that_was_refused(installed, ours):
             assert state(later.sock) == "open"
 
 
-def test_a_binary_that_crashes_is_left(installed, ours, tmp_path):
+@pytest.mark.parametrize("body, reason", [
+    ("abort();", r"signal 6 \(Aborted\)"), ("return 75;", "exit code 75")])
+def test_a_binary_that_never_serves_is_left(installed, ours, tmp_path, body, reason):
+    """Whatever it ends with: 75 would ask for a reload only of one that has served."""
     with Node(installed, b"a") as node:
-        install(installed, compiled(tmp_path, "abort();"))
+        install(installed, compiled(tmp_path, body))
         request(installed, ours)
-        installed.wait_log(r"the worker ended: signal 6 \(Aborted\)")
+        installed.wait_log(f"the worker ended: {reason}")
         installed.wait_log("does not work; going on with the old one")
         assert exchange(installed, port2(b"a")) == found(b"a")
         assert state(node.sock) == "open"

@@ -263,6 +263,15 @@ def test_a_renewed_keeper_watches_its_worker_from_the_start(trial, ours):
         assert state(node.sock) == "open"
 
 
+def test_a_worker_that_served_for_long_is_started_again_at_once(trial):
+    for _ in range(3):
+        trial.kill_worker()
+    trial.forward(11)
+    trial.kill_worker()
+    pauses = re.findall(r"starting the worker again in (\d+) ms", trial.log())
+    assert pauses == ["0", "20", "40", "0"]
+
+
 def test_an_end_is_the_end_of_a_trial(trial, ours):
     """A keeper that became the new program would know nothing of the end."""
     reload(trial, ours)
