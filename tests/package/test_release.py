@@ -113,4 +113,7 @@ def test_two_folders_give_the_same_bytes(ready, tmp_path):
         run(str(clone / "dist/release"), VERSION)
         sums.append((clone / "build/release/SHA256SUMS").read_text())
     assert sums[0] == sums[1]
-    assert len(sums[0].splitlines()) == 6  # sources, two packages, three programs
+    names = [line.split()[1] for line in sums[0].splitlines()]
+    assert len(names) == 6  # sources, two packages, three programs
+    assert not [name for name in names if "/" in name], "a forge has one folder for them"
+    run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=ready / "build/release")
