@@ -13,8 +13,7 @@
 #include "system/clock.h"
 #include "system/descriptors.h"
 
-/* What a client of HTTP may have sent beyond its request is read, up to this many times the
- * input's size: with unread bytes, close(2) would reset the connection, and the reply with it. */
+/* Reads of what HTTP clients send too much: unread, it would make close(2) reset the reply. */
 #define SURPLUS_READS_MAX 8
 
 const struct timeval connection_turn_at_last = {.tv_usec = 50000};
@@ -283,7 +282,8 @@ void connection_reply(struct connection *connection, struct unsent *reply,
 void connection_await_turn(struct connection *connection)
 {
     struct connections *all = connection->all;
-    capacity_await_turn(&all->capacity, &connection->slot, connection->peer_has_ended);
+    bool may_have_gone = descriptors_peer_has_ended(connection->session.fd);
+    capacity_await_turn(&all->capacity, &connection->slot, may_have_gone);
     if (!all->to_be_listed) {
         event_add(&all->late, &connection_turn_at_last);
     }

@@ -90,6 +90,13 @@ bool descriptors_may_try_again(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+bool descriptors_peer_has_ended(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && !descriptors_may_try_again(errno));
+}
+
 void descriptors_reset_on_close(int fd)
 {
     const struct linger at_once = {.l_onoff = 1};

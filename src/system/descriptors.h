@@ -22,6 +22,10 @@ void descriptors_close_from(int first);
  * when there is something to read, or room. */
 bool descriptors_may_try_again(int error);
 
+/* Whether the peer of a connection has sent its end or a reset, and there is nothing left to be
+ * read before that. */
+bool descriptors_peer_has_ended(int fd);
+
 /* Makes close(2) reset a TCP connection instead of ending it in order. */
 void descriptors_reset_on_close(int fd);
 

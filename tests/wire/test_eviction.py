@@ -169,6 +169,21 @@ def test_a_listing_that_waits_for_its_turn_is_kept_before_requests_that_are_not_
         assert [asker for asker in askers if read_all(asker) != expected] == []
 
 
+def test_a_listing_that_waits_is_kept_before_those_whose_askers_have_gone(ours):
+    """They have not waited for what they asked, and there are more of them than places."""
+    need_descriptors(FLOOD + 100)
+    with contextlib.ExitStack() as stack, \
+            Daemon(ours, wrapper=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}")) as server, \
+            Node(server, b"held") as node:
+        with stopped(server.pid):
+            asker = stack.enter_context(connect(server.port))
+            send(asker, NAMES)
+            for _ in range(FLOOD):
+                with connect(server.port) as sock:
+                    send(sock, NAMES)
+        assert read_all(asker) == names_reply(server, (node.name, 4711))
+
+
 @pytest.mark.needs("network namespaces", "socket states")
 def test_who_was_silent_before_it_was_accepted_goes_before_who_has_just_come(ours):
     """The kernel keeps the silent to itself for a second, but not when it has too many.
