@@ -6,13 +6,16 @@ context.
 """
 
 import contextlib
+import os
+import pty
 import random
 import socket
 import struct
+import subprocess
 import threading
 
 from cli.servers import Fake
-from harness import PATIENCE_S, run_epmd
+from harness import PATIENCE_S, clean_env, run_epmd
 
 A, SRV, AAAA = 1, 33, 28
 NO_SUCH_NAME, TRUNCATED = 3, 0x200
@@ -44,6 +47,21 @@ def rows(output):
     assert titles.split()[:3] == ["HOST", "NAME", "PORT"]
     assert summary.startswith("epmd: ")
     return [line.split() for line in lines], summary.removeprefix("epmd: ")
+
+
+def shown_on_a_terminal(command):
+    """What a command writes to standard error, which is a terminal, and to standard output."""
+    leader, terminal = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal,
+                          env=clean_env()) as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end closes
+            while chunk := os.read(leader, 1000):
+                shown += chunk
+        output = process.stdout.read()
+    os.close(leader)
+    return shown, output
 
 
 class Together:

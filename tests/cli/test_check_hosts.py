@@ -7,18 +7,16 @@ Hosts are addresses of 127.0.0.0/8. What a node says is played back; tests/clien
 import contextlib
 import json
 import os
-import pty
 import re
 import struct
-import subprocess
 import threading
 
 import pytest
 
 from cli.hosts import host as one_host
-from cli.many import EMPTY, NameServer, a, addresses
+from cli.many import EMPTY, NameServer, a, addresses, shown_on_a_terminal
 from cli.servers import Fake
-from harness import clean_env, free_port, run_epmd
+from harness import free_port, run_epmd
 
 
 def message(tag, body):
@@ -253,16 +251,8 @@ def test_progress_is_for_terminals(two):
     """While it takes longer than half a second, as with a node that says nothing."""
     two.epmd(two.hosts[1], ("a", two.node_port, 77))
     two.node(two.hosts[1], None)
-    leader, terminal = pty.openpty()
-    with subprocess.Popen(two.command(), stdout=subprocess.PIPE, stderr=terminal,
-                          env=clean_env()) as process:
-        os.close(terminal)
-        shown = b""
-        with contextlib.suppress(OSError):  # the other end closes
-            while chunk := os.read(leader, 1000):
-                shown += chunk
-        assert b"\nFAILED" in process.stdout.read()
-    os.close(leader)
+    shown, output = shown_on_a_terminal(two.command())
+    assert b"\nFAILED" in output
     assert b"\repmd: 1 of 2 nodes" in shown
     assert re.search(rb"\r +\r$", shown), "the line is wiped out at the end"
     assert two.run().stderr == ""

@@ -4,17 +4,17 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import subprocess
 
 import pytest
 
 import machine
-from cli.many import (EMPTY, NameServer, Together, a, aaaa, addresses, ask, names, rows, srv)
+from cli.many import (EMPTY, NameServer, Together, a, aaaa, addresses, ask, names, rows,
+                      shown_on_a_terminal, srv)
 from cli.hosts import host as one_host
 from cli.servers import Fake, Reset
-from harness import Daemon, clean_env, free_port, run_epmd
+from harness import Daemon, free_port, run_epmd
 from wire.protocol import Node
 
 
@@ -186,19 +186,10 @@ def test_progress_is_for_terminals(ours, port):
     silent, = addresses(1)
     command = [ours, "-port", str(port), "-names", "-hosts", silent]
     with epmds(port, {silent: None}):
-        leader, terminal = pty.openpty()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal,
-                              env=clean_env()) as process:
-            os.close(terminal)
-            shown = b""
-            with contextlib.suppress(OSError):  # the other end closes
-                while chunk := os.read(leader, 1000):
-                    shown += chunk
-            output = process.stdout.read().decode()
-        os.close(leader)
+        shown, output = shown_on_a_terminal(command)
         assert b"\repmd: 0 of 1 hosts: 0 answer, 0 do not" in shown
         assert re.search(rb"\r +\r$", shown), "the line is wiped out at the end"
-        assert rows(output)[1] == "1 host, 0 answer, 0 nodes"
+        assert rows(output.decode())[1] == "1 host, 0 answer, 0 nodes"
         assert ask(ours, port, silent)[2] == ""
 
 

@@ -78,32 +78,35 @@ static const char *field(const char *name)
     return value;
 }
 
-static const char *own_file(char path[32])
+static int set_user_id_of(const char *path)
 {
-    strcpy(path, "/dev/shm/promises.XXXXXX");
-    return mkstemp(path) < 0 ? outcome(0) : NULL;
+    return chmod(path, 04700);
+}
+
+static int change_owner_of(const char *path)
+{
+    return chown(path, -1, -1);
+}
+
+static const char *change_own_file(int (*change)(const char *path))
+{
+    char path[] = "/dev/shm/promises.XXXXXX";
+    if (mkstemp(path) < 0) {
+        return outcome(0);
+    }
+    const char *result = outcome(change(path) == 0);
+    unlink(path);
+    return result;
 }
 
 static const char *set_user_id(void)
 {
-    char path[32];
-    const char *failure = own_file(path), *result = failure;
-    if (!failure) {
-        result = outcome(chmod(path, 04700) == 0);
-        unlink(path);
-    }
-    return result;
+    return change_own_file(set_user_id_of);
 }
 
 static const char *change_owner(void)
 {
-    char path[32];
-    const char *failure = own_file(path), *result = failure;
-    if (!failure) {
-        result = outcome(chown(path, -1, -1) == 0);
-        unlink(path);
-    }
-    return result;
+    return change_own_file(change_owner_of);
 }
 
 static const char *capabilities(void)
