@@ -159,6 +159,30 @@ static bool is_stuck_here(const struct facts *facts, const struct probe *probe)
     return facts->is_here && facts->here.status == -ETIMEDOUT && probe->status == -ETIMEDOUT;
 }
 
+static void judge_unreachable(const struct facts *facts, const struct probe *probe,
+                              struct findings *findings)
+{
+    if (probe->status == -ETIMEDOUT) {
+        findings_cure(findings,
+                      "a firewall drops what is sent there, or the host is down: let "
+                      "TCP port %u of it, and the ports of its nodes, through",
+                      facts->port);
+        findings_judge(findings, FINDINGS_FAILED, "firewall");
+    } else if (facts->ssh_answers) {
+        findings_say(findings, ", though port %d of that host answers", FACTS_SSH_PORT);
+        findings_cure(
+            findings,
+            "a firewall rejects what is sent there: let TCP port %u of that host, and the "
+            "ports of its nodes, through",
+            facts->port);
+        findings_judge(findings, FINDINGS_FAILED, "firewall");
+    } else {
+        findings_cure(findings, "see to it that packets find their way there: routes, firewall, "
+                                "and whether the host is up");
+        findings_judge(findings, FINDINGS_FAILED, "unreachable");
+    }
+}
+
 static void judge_no_answer(const struct facts *facts, const struct facts_lookup *lookup,
                             struct findings *findings)
 {
@@ -171,24 +195,8 @@ static void judge_no_answer(const struct facts *facts, const struct facts_lookup
     } else if (is_stuck_here(facts, probe)) {
         findings_cure(findings, "epmd does not answer on loopback either: see above");
         findings_judge(findings, FINDINGS_FAILED, "silent");
-    } else if (!probe->connected && probe->status == -ETIMEDOUT) {
-        findings_cure(findings,
-                      "a firewall drops what is sent there, or the host is down: let "
-                      "TCP port %u of it, and the ports of its nodes, through",
-                      facts->port);
-        findings_judge(findings, FINDINGS_FAILED, "firewall");
-    } else if (!probe->connected && facts->ssh_answers) {
-        findings_say(findings, ", though port %d of that host answers", FACTS_SSH_PORT);
-        findings_cure(
-            findings,
-            "a firewall rejects what is sent there: let TCP port %u of that host, and the "
-            "ports of its nodes, through",
-            facts->port);
-        findings_judge(findings, FINDINGS_FAILED, "firewall");
     } else if (!probe->connected) {
-        findings_cure(findings, "see to it that packets find their way there: routes, firewall, "
-                                "and whether the host is up");
-        findings_judge(findings, FINDINGS_FAILED, "unreachable");
+        judge_unreachable(facts, probe, findings);
     } else if (probe->status < 0) {
         findings_cure(findings, "what listens there hangs, or is no epmd: see there");
         findings_judge(findings, FINDINGS_FAILED, "silent");
