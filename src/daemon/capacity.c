@@ -260,7 +260,7 @@ static void dequeue(struct capacity *capacity, struct capacity_slot *slot)
     }
     DL_DELETE(capacity->queues[slot->queue], slot);
     quota_give_back(&capacity->unfinished, &slot->share);
-    if (!first_to_expire(capacity)) {
+    if (is_unfinished(slot->queue) && !first_to_expire(capacity)) {
         event_del(&capacity->timer);
     }
 }

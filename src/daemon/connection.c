@@ -192,15 +192,6 @@ static void connection_settle(struct connection *connection)
     connection_enter(connection, CONNECTION_REGISTERED, EV_READ | EV_PERSIST, 0);
 }
 
-static void connection_drop_surplus(struct connection *connection)
-{
-    struct connections *all = connection->all;
-    int fd = connection->session.fd, n_reads = 0;
-    while (n_reads < SURPLUS_READS_MAX && recv(fd, all->input, sizeof all->input, 0) > 0) {
-        n_reads++;
-    }
-}
-
 static void connection_finish_reply(struct connection *connection)
 {
     if (connection->after_reply == SESSION_REGISTERED) {
@@ -208,7 +199,8 @@ static void connection_finish_reply(struct connection *connection)
         return;
     }
     if (connection->protocol == CONNECTION_HTTP) {
-        connection_drop_surplus(connection);
+        struct connections *all = connection->all;
+        descriptors_drain(connection->session.fd, all->input, sizeof all->input, SURPLUS_READS_MAX);
     }
     connection_free(connection, REPORT_END_ANSWERED);
 }
@@ -282,8 +274,12 @@ void connection_reply(struct connection *connection, struct unsent *reply,
 void connection_await_turn(struct connection *connection)
 {
     struct connections *all = connection->all;
-    bool may_have_gone = descriptors_peer_has_ended(connection->session.fd);
-    capacity_await_turn(&all->capacity, &connection->slot, may_have_gone);
+    enum descriptors_next next = descriptors_peek(connection->session.fd);
+    if (next == DESCRIPTORS_BROKEN) { /* which is told once */
+        connection_free(connection, REPORT_END_BROKEN);
+        return;
+    }
+    capacity_await_turn(&all->capacity, &connection->slot, next == DESCRIPTORS_END);
     if (!all->to_be_listed) {
         event_add(&all->late, &connection_turn_at_last);
     }

@@ -104,7 +104,7 @@ int connection_adopt(struct connections *all, int fd, const struct endpoint *pee
 extern const struct timeval connection_turn_at_last;
 
 /* Puts a request whose answer grows with the nodes behind all that is cheaper, and behind all
- * that wait likewise. */
+ * that wait likewise; ends the connection where its peer has reset it. */
 void connection_await_turn(struct connection *connection);
 
 /* Starts to send a reply, after which comes `then`. Only what the socket does not take at once

@@ -104,9 +104,7 @@ void listener_prepare(int fd)
 
 bool listener_has_something(int fd)
 {
-    char byte;
-    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n >= 0 || !descriptors_may_try_again(errno);
+    return descriptors_peek(fd) != DESCRIPTORS_NOTHING;
 }
 
 int listener_endpoint(int fd, struct endpoint *out)

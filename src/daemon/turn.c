@@ -2,9 +2,6 @@
 /* Listings, which are served when nothing cheaper waits. */
 #include "daemon/turn.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
 #include "daemon/connection.h"
 #include "daemon/report.h"
 #include "daemon/unsent.h"
@@ -20,13 +17,12 @@
  * still read: it is answered after all that have not. */
 static bool turn_is_next(struct connection *connection)
 {
-    char byte;
-    ssize_t n = recv(connection->session.fd, &byte, 1, MSG_PEEK);
-    if (n < 0 && !descriptors_may_try_again(errno)) {
+    enum descriptors_next next = descriptors_peek(connection->session.fd);
+    if (next == DESCRIPTORS_BROKEN) {
         connection_free(connection, REPORT_END_BROKEN);
         return false;
     }
-    if (n == 0 && !connection->peer_has_ended) {
+    if (next == DESCRIPTORS_END && !connection->peer_has_ended) {
         connection->peer_has_ended = true;
         connection_await_turn(connection);
         return false;

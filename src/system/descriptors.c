@@ -90,11 +90,21 @@ bool descriptors_may_try_again(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
-bool descriptors_peer_has_ended(int fd)
+enum descriptors_next descriptors_peek(int fd)
 {
     char byte;
     ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && !descriptors_may_try_again(errno));
+    if (n < 0) {
+        return descriptors_may_try_again(errno) ? DESCRIPTORS_NOTHING : DESCRIPTORS_BROKEN;
+    }
+    return n == 0 ? DESCRIPTORS_END : DESCRIPTORS_BYTES;
+}
+
+void descriptors_drain(int fd, void *room, size_t size, int n_reads_max)
+{
+    while (n_reads_max-- > 0 && recv(fd, room, size, MSG_DONTWAIT) > 0) {
+        /* it is dropped */
+    }
 }
 
 void descriptors_reset_on_close(int fd)

@@ -22,9 +22,20 @@ void descriptors_close_from(int first);
  * when there is something to read, or room. */
 bool descriptors_may_try_again(int error);
 
-/* Whether the peer of a connection has sent its end or a reset, and there is nothing left to be
- * read before that. */
-bool descriptors_peer_has_ended(int fd);
+/* What is next to be read of a connection. */
+enum descriptors_next {
+    DESCRIPTORS_NOTHING, /* yet */
+    DESCRIPTORS_BYTES,
+    DESCRIPTORS_END,    /* the peer has sent its end */
+    DESCRIPTORS_BROKEN, /* an error, such as the peer's reset */
+};
+
+/* Looks at that, and leaves it there. */
+enum descriptors_next descriptors_peek(int fd);
+
+/* Reads and drops what has come on a connection, so many times the room's size at the most: with
+ * unread bytes, close(2) would reset the connection, and what was sent with it. */
+void descriptors_drain(int fd, void *room, size_t size, int n_reads_max);
 
 /* Makes close(2) reset a TCP connection instead of ending it in order. */
 void descriptors_reset_on_close(int fd);
