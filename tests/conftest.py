@@ -33,14 +33,22 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Of those that take long, one kind at a time: what runs without it has its own command."""
+    for item in items:
+        if mark := on_stock(item) and item.get_closest_marker("stock_asked"):
+            item.add_marker(pytest.mark.asked(*mark.args))
     kinds = [kind for kind in machine.LONG_KINDS if machine.is_asked(kind)]
     if not kinds:
         return
     def is_wanted(item):
         marks = [*item.iter_markers("asked"), *item.iter_markers("more")]
-        return any(mark.args[0] in kinds for mark in marks)
+        return any(kind in kinds for mark in marks for kind in mark.args)
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = filter(is_wanted, items)
+
+
+def on_stock(item):
+    """Whether it is the case against stock epmd of a test that runs twice."""
+    return hasattr(item, "callspec") and item.callspec.params.get("binary") == "stock"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -95,10 +95,10 @@ def is_asked(kind):
     return is_set(f"EPMD_{kind.upper()}")
 
 
-def need_asked(kind):
-    """Skip the calling test, which is of such a kind, unless it is to run."""
-    if not is_asked(kind):
-        pytest.skip(f"not asked for: ./dev test {kind}")
+def need_asked(*kinds):
+    """Skip the calling test, which is of such kinds, unless it is to run with one of them."""
+    if not any(map(is_asked, kinds)):
+        pytest.skip(f"not asked for: ./dev test {kinds[0]}")
 
 
 @functools.cache

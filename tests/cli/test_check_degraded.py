@@ -16,7 +16,8 @@ from cli.hosts import ADDRESS, PORT, host, register
 from harness import OURS
 from machine import APART
 
-pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
+pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
+              pytest.mark.stock_asked("long", "stocks")]
 
 # A sanitizer looks for leaks by way of ptrace, which is not to be had under strace.
 NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}

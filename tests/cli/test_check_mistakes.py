@@ -12,7 +12,8 @@ from cli.hosts import ADDRESS, PORT, failed, host, register, swallow, two_hosts
 from harness import kind_of
 from machine import need
 
-pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
+pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
+              pytest.mark.stock_asked("long", "stocks")]
 
 
 @pytest.fixture

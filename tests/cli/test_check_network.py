@@ -16,7 +16,8 @@ from cli.hosts import ADDRESS, PORT, failed, host, register, two_hosts
 from harness import wait_for
 from machine import need
 
-pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
+pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
+              pytest.mark.stock_asked("long", "stocks")]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from clients.beam import COOKIE
 from harness import OURS
 from machine import need
 
-pytestmark = pytest.mark.needs("network namespaces", "mount namespaces")
+pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
+              pytest.mark.stock_asked("long", "stocks")]
 
 
 @pytest.fixture
