@@ -13,6 +13,7 @@ import fcntl
 import functools
 import itertools
 import os
+import pty
 import random
 import resource
 import shlex
@@ -214,6 +215,22 @@ def _overlays():
 def _device_files():
     return _mount_namespaces() or tried(
         *APART, "sh", "-ec", "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; : >/dev/null")
+
+
+@probe("terminals")
+def _terminals():
+    try:
+        for end in pty.openpty():
+            os.close(end)
+    except OSError as error:
+        return f"none can be opened: {error}"
+    return None
+
+
+def open_terminal():
+    """The two ends of a terminal that the calling test needs; it closes them."""
+    need("terminals")
+    return pty.openpty()
 
 
 @probe("strace")

@@ -7,7 +7,6 @@ context.
 
 import contextlib
 import os
-import pty
 import random
 import socket
 import struct
@@ -16,6 +15,7 @@ import threading
 
 from cli.servers import Fake
 from harness import PATIENCE_S, clean_env, run_epmd
+from machine import open_terminal
 
 A, SRV, AAAA = 1, 33, 28
 NO_SUCH_NAME, TRUNCATED = 3, 0x200
@@ -51,7 +51,7 @@ def rows(output):
 
 def shown_on_a_terminal(command):
     """What a command writes to standard error, which is a terminal, and to standard output."""
-    leader, terminal = pty.openpty()
+    leader, terminal = open_terminal()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal,
                           env=clean_env()) as process:
         os.close(terminal)

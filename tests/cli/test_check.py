@@ -6,7 +6,6 @@ import fcntl
 import glob
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -19,7 +18,7 @@ import pytest
 import machine
 from cli.hosts import ADDRESS, PORT, host, register, two_hosts
 from harness import OURS, kind_of, run_epmd, wait_for
-from machine import need
+from machine import need, open_terminal
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
               pytest.mark.stock_asked("long", "stocks")]
@@ -375,7 +374,7 @@ def test_the_words_for_people(patient, ours):
 
 def on_terminal(patient, columns, env=None):
     """What the doctor writes to a terminal."""
-    ours, theirs = pty.openpty()
+    ours, theirs = open_terminal()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     try:
         patient.run(os.path.abspath(OURS), "-check", "a", env=env, stdout=theirs)

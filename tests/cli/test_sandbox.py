@@ -9,6 +9,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -276,10 +277,22 @@ def test_the_user_itself_needs_no_root(ours):
 LOCKED = ((), ("-user", "nobody")) if IS_ROOT else ((),)
 
 
+@pytest.fixture
+def public_folder():
+    """A folder that every user can find; pytest's own are for its user alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
 @pytest.fixture(params=LOCKED, ids=" ".join)
-def locked(filtered, request):
-    """A daemon with a keeper and every option that makes it call more."""
-    with Daemon(filtered, "-keeper", "-relaxed_command_check", "-d", "-d", "-d",
+def locked(filtered, request, public_folder):
+    """A daemon with a keeper and every option that makes it call more.
+
+    Its program is where the other user finds it, too: a reload executes it as that one.
+    """
+    program = shutil.copy(filtered, public_folder / "epmd")
+    with Daemon(str(program), "-keeper", "-relaxed_command_check", "-d", "-d", "-d",
                 *request.param) as daemon:
         yield daemon
 
@@ -333,14 +346,6 @@ def test_signals_end_it_in_order(filtered, options, number):
         assert daemon.wait() == 0
         assert node.sock.recv(1) == b""
         assert re.search(rf"ending, because of signal {int(number)}\b", daemon.log())
-
-
-@pytest.fixture
-def public_folder():
-    """A folder that every user can find; pytest's own are for its user alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield pathlib.Path(folder)
 
 
 def open_syslog(folder):

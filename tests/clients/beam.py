@@ -9,7 +9,6 @@ its block ends. Every wait is for output or for a name, with a deadline.
 
 import contextlib
 import os
-import pty
 import re
 import select
 import signal
@@ -20,6 +19,7 @@ import tempfile
 import time
 
 from harness import PATIENCE_S, clean_env, wait_for
+from machine import open_terminal
 
 HOST = socket.gethostname().split(".")[0]
 # The address of a node's host is rarely the one that it registered through.
@@ -53,7 +53,7 @@ class Program:
         self.output = ""
         self._seen = 0
         if tty:
-            self._end, theirs = pty.openpty()
+            self._end, theirs = open_terminal()
         else:
             pair = socket.socketpair()
             self._end, theirs = (side.detach() for side in pair)

@@ -7,7 +7,6 @@ epmd in its PATH.
 """
 
 import os
-import pty
 import re
 import select
 import shutil
@@ -15,7 +14,7 @@ import subprocess
 import time
 
 from harness import OURS, PATIENCE_S, ROOT, clean_env
-from machine import need
+from machine import need, open_terminal
 
 COMPLETIONS = os.path.join(ROOT, "dist", "completions")
 BIN = os.path.dirname(os.path.abspath(OURS))
@@ -59,8 +58,8 @@ def bash(*words):
 def fish(*words):
     need("fish")
     line = " ".join(["epmd", *words])
-    offered = run("fish", "--no-config", "-c", f"source {COMPLETIONS}/epmd.fish; complete -C $argv[1]",
-                  line)
+    offered = run("fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]",
+                  f"{COMPLETIONS}/epmd.fish", line)
     return {word.partition("\t")[0] for word in offered}
 
 
@@ -71,7 +70,7 @@ class Zsh:
         need("zsh")
         shutil.copy(f"{COMPLETIONS}/epmd.zsh", directory / "_epmd")
         (directory / ".zshrc").write_text(f"fpath=({directory} $fpath)\n{ZSH}")
-        self._end, theirs = pty.openpty()
+        self._end, theirs = open_terminal()
         self._process = subprocess.Popen(
             ["zsh", "-d", "-i"], stdin=theirs, stdout=theirs, stderr=theirs, cwd=directory,
             env=clean_env({"TERM": "dumb", "PATH": f"{BIN}:{os.environ['PATH']}",
