@@ -14,7 +14,7 @@
 
 /* How long the whole loop may wait for a keeper that has been stopped. */
 #define KEEPER_PATIENCE_MS 250
-#define RELOAD_PATIENCE_MS 50
+#define RELOAD_PATIENCE_MS 1000 /* once: see `silent`; a busy machine may need some of it */
 
 #define MESSAGE_SIZE 256
 
@@ -94,6 +94,7 @@ static int watcher_hear(struct watcher *watcher, struct notify_answer *answer)
 {
     int status = watcher->channel < 0 ? -ENOTCONN : notify_receive_answer(watcher->channel, answer);
     if (status == 0) {
+        watcher->silent = false;
         watcher->answered(watcher->argument, answer);
     } else if (status == -EPIPE) {
         watcher_lose(watcher, "its end of the channel is closed");
@@ -119,7 +120,7 @@ static bool watcher_poll(const struct watcher *watcher, int64_t deadline_ms)
     int n_ready;
     do {
         int64_t left_ms = deadline_ms - clock_now_ms();
-        n_ready = left_ms > 0 ? poll(&pollfd, 1, (int)left_ms) : 0;
+        n_ready = poll(&pollfd, 1, left_ms > 0 ? (int)left_ms : 0);
     } while (n_ready < 0 && errno == EINTR); /* a signal, which the loop sees later */
     return n_ready > 0;
 }
@@ -132,9 +133,10 @@ int watcher_ask_reload(struct watcher *watcher, char *reason, size_t size)
         return 0;
     }
     int status = watcher_send_descriptors(watcher, NOTIFY_ASK_RELOAD, NULL, 0, &number);
-    int64_t deadline_ms = clock_now_ms() + RELOAD_PATIENCE_MS;
+    int64_t deadline_ms = clock_now_ms() + (watcher->silent ? 0 : RELOAD_PATIENCE_MS);
     while (number > 0 && (status == 0 || status == -EAGAIN)) {
         if (!watcher_poll(watcher, deadline_ms)) {
+            watcher->silent = true;
             snprintf(reason, size, "the keeper does not answer");
             return -ETIMEDOUT;
         }

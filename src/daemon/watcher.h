@@ -21,6 +21,7 @@ struct watcher {
     int channel;   /* -1: there is no watcher, or none any more */
     bool keeper;   /* it is our own */
     bool confirms; /* a keeper that answers numbered messages */
+    bool silent;   /* it was asked and has not answered since, so it is not waited for again */
     uint64_t n_numbered;
     watcher_answered *answered;
     void *argument;        /* of that */
@@ -53,7 +54,9 @@ int watcher_send_descriptors(struct watcher *watcher, const char *message, const
  * it has been stopped. */
 int watcher_hand_over(struct watcher *watcher, const char *message, int fd, uint64_t *number);
 
-/* Asks a keeper that answers whether a reload can be done, and waits for its word for a moment.
+/* Asks a keeper that answers whether a reload can be done, and waits for its word for a second;
+ * not at all where it has been asked in vain and has said nothing since: each of these waits
+ * holds every request up.
  * Returns 0, also where the watcher cannot be asked; or a negative errno, and why not in
  * `reason`. */
 int watcher_ask_reload(struct watcher *watcher, char *reason, size_t size);

@@ -18,6 +18,7 @@ OTHER_SYSTEM = 77
 
 @pytest.mark.needs("callgrind_annotate")
 def test_no_operation_costs_more_than_its_budget(optimised):
+    machine.need_descriptors(1024)
     result = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "instructions.py"),
                              "--epmd", optimised, "--check"], capture_output=True, text=True)
     if result.returncode == OTHER_SYSTEM:

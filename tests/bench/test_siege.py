@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness import ROOT
+from machine import need_descriptors
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.needs("Linux")
 
 @pytest.mark.parametrize("options", [[], ["-keeper"]], ids=["one process", "keeper"])
 def test_all_attacks_at_once_cost_no_registration(optimised, options):
+    need_descriptors(DESCRIPTORS)
     names = [siege.node_name(number) for number in range(siege.NODES)]
     chosen = attacks.all_of_them(names, fill_count=300)
     cpus = os.sched_getaffinity(0)
@@ -37,9 +39,10 @@ def test_all_attacks_at_once_cost_no_registration(optimised, options):
 
 @pytest.mark.parametrize("attack", attacks.all_of_them([b"held"], 50))
 def test_each_attack_ends_when_it_is_to(optimised, attack):
+    need_descriptors(DESCRIPTORS)
     cpus = os.sched_getaffinity(0)
     try:
-        with siege.Besieged("ours", optimised, nodes=1) as epmd:
+        with siege.Besieged("ours", optimised, nodes=1, descriptors=DESCRIPTORS) as epmd:
             target = attacks.Target(epmd.port, time.monotonic() + 0.3)
             attacks.all_of_them([siege.node_name(0)], 50)[attack](target)
             assert not target.goes_on()

@@ -12,6 +12,7 @@ import signal
 import pytest
 
 from harness import run_epmd, wait_for
+from machine import need_descriptors
 from restart.passing import Watcher
 from wire.protocol import (Node, alive2, connect, exchange, found, frame, port2, read_exactly,
                            registered, send, state)
@@ -105,6 +106,7 @@ def test_who_waits_for_room_gets_it_oldest_first(manager):
 @WAYS
 @pytest.mark.parametrize("watcher", ["service manager", "keeper"])
 def test_no_reload_while_the_watcher_has_yet_to_take_a_node(ours, tmp_path, reload, watcher):
+    need_descriptors(1024)
     with Watcher(ours, str(tmp_path / "notify") if watcher == "service manager" else None) as busy:
         if not busy.is_manager:
             busy.listen()

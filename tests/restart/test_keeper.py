@@ -12,8 +12,9 @@ import pytest
 from harness import Daemon, free_port, run_epmd, wait_for
 from restart.keeping import Kept, ask, departed, gone, settled, view
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, port2,
-                           read_all, registered, reset, state)
+                           frame, read_all, registered, reset, state)
 
+RELOAD = frame(b"r")
 WILD = [
     (b"plain", {}),
     (b"hidden", {"port": 1, "kind": 72}),
@@ -112,6 +113,23 @@ def test_what_was_handed_over_before_the_end_is_kept(kept):
     kept.after(worker)
     assert registered(kept) == [node.name for node in nodes[::-1]]
     assert {state(node.sock) for node in nodes} == {"open"}
+
+
+def test_a_keeper_that_says_nothing_is_waited_for_once(ours, tmp_path):
+    """Each of these waits holds every request up."""
+    trace = tmp_path / "trace"
+    with Kept(ours, "-no_sandbox", "all", env={"ASAN_OPTIONS": "detect_leaks=0"}, wrapper=(
+            "strace", "-D", "-f", "-o", str(trace), "-e", "trace=poll")) as kept:
+        worker = kept.worker()
+        os.kill(kept.pid, signal.SIGSTOP)
+        replies = {exchange(kept, RELOAD) for _ in range(5)}
+        os.kill(kept.pid, signal.SIGCONT)
+        assert replies == {b"NO: the keeper does not answer"}
+        waits = re.findall(r"poll\(.*events=POLLIN}], 1, (\d+)\) = 0 \(Timeout\)", trace.read_text())
+        patience, = (int(wait) for wait in waits if wait != "0")
+        assert patience > 900, "a busy machine's keeper is slow"
+        wait_for(lambda: exchange(kept, RELOAD) == b"OK", what="an answer of the keeper")
+        kept.after(worker)
 
 
 def test_connections_made_in_the_gap_are_answered(kept):

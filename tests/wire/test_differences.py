@@ -275,7 +275,7 @@ def inherit_dual_stack(port):
 
 @case("a peer with an IPv4-mapped loopback address that is not our own")
 def _(start):
-    machine.need("systemd-socket-activate")
+    machine.need("systemd-socket-activate", "IPv6")
     port = free_port()
     server = start("-systemd", port=port, wrapper=inherit_dual_stack(port))
     assert exchange(server, DUMP) == names_reply(server)
