@@ -39,7 +39,7 @@ def test_all_attacks_at_once_cost_no_registration(optimised, options):
 
 @pytest.mark.parametrize("attack", attacks.all_of_them([b"held"], 50))
 def test_each_attack_ends_when_it_is_to(optimised, attack):
-    need_descriptors(4096)  # an attack keeps what it has opened
+    need_descriptors(siege.DESCRIPTORS)
     cpus = os.sched_getaffinity(0)
     try:
         with siege.Besieged("ours", optimised, nodes=1) as epmd:
