@@ -99,8 +99,8 @@ def test_one_that_is_just_ending_is_succeeded(ours):
         if machine.has("keeper"):
             worker, = (pid for pid in holders(port) if os.getsid(pid) != pid)
             assert not blocks(worker, signal.SIGHUP), "the attempt that failed left no trace"
-        reload = run_epmd(ours, "-port", str(port), "-reload")
-        assert reload.stdout == "Reloading\n", "it has its keeper"
+            reload = run_epmd(ours, "-port", str(port), "-reload")
+            assert reload.stdout == "Reloading\n", "it has its keeper"
     finally:
         ending.join()
         end_all(port)

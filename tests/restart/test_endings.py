@@ -27,6 +27,7 @@ def manager(ours, tmp_path):
         yield watcher
 
 
+@pytest.mark.needs("keeper")  # or what keeps registrations at all
 def test_a_signal_after_a_kill_ends_all_registrations_too(manager):
     """The kill's own reply is held up: the signal is not to wait for it, nor to save a node."""
     server = manager.start()
