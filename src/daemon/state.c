@@ -154,7 +154,7 @@ void state_read_note(struct state *state, struct state_note *out)
     struct wire_reader reader;
     struct state_note note;
     uint32_t version;
-    *out = (struct state_note){0};
+    *out = state->note = (struct state_note){0};
     ssize_t n = state_find(state, &version) < 0
                     ? 0
                     : memory_file_read(state->fd, NOTE_AT, buffer, NOTE_SIZE);
@@ -177,15 +177,16 @@ void state_read_note(struct state *state, struct state_note *out)
     }
     note.idle_since_ms = (int64_t)wire_read_u64(&reader); /* which older notes lack */
     note.idle_since_ms = reader.overrun ? 0 : note.idle_since_ms;
-    *out = note;
+    *out = state->note = note;
 }
 
-int state_write_note(const struct state *state, const struct state_note *note)
+int state_write_note(struct state *state, const struct state_note *note)
 {
     struct wire_writer writer;
     if (state->start == 0) {
         return -EINVAL; /* there is no state that it could be about */
     }
+    state->note = *note;
     wire_writer_init(&writer, buffer, NOTE_SIZE);
     wire_write_bytes(&writer, note_magic, sizeof note_magic);
     wire_write_u64(&writer, state->start);
@@ -252,9 +253,8 @@ static int state_write_records(const struct state *state, const struct registry 
 static int state_write_anew(struct state *state, const struct registry *registry)
 {
     uint8_t header[SNAPSHOT_HEADER_SIZE];
-    struct state_note note;
+    struct state_note note = state->note;
     uint64_t start = (state->end + PAGE_SIZE) / PAGE_SIZE * PAGE_SIZE, end;
-    state_read_note(state, &note); /* it goes with the records' offset */
     int status = state_write_records(state, registry, start, &end);
     if (status == 0) {
         snapshot_encode_header(header, start);
@@ -270,7 +270,7 @@ static int state_write_anew(struct state *state, const struct registry *registry
     }
     *state = (struct state){
         .fd = state->fd, .start = start, .end = end, .true_len = records_len(registry)};
-    (void)state_write_note(state, &note);
+    (void)state_write_note(state, &note); /* it goes with the records' offset */
     return 0;
 }
 

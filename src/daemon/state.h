@@ -28,16 +28,6 @@
  * not kept. */
 #define STATE_RECORDS_MAX ((uint64_t)256 << 20)
 
-struct state {
-    int fd;              /* the file's, owned; -1: there is none */
-    uint64_t start, end; /* of the records */
-    uint64_t true_len;   /* how long those of live nodes are, and of the names that were departed
-                            when all was written anew */
-    bool dirty;          /* it lacks something, and is to be written anew */
-    int64_t pause_ms;    /* after writing anew failed; 0: it has not */
-    int64_t again_at_ms; /* not before, of the monotonic clock */
-};
-
 /* What one process tells the next. */
 struct state_note {
     uint64_t program;         /* which program was started, as memory_file tells files apart */
@@ -46,6 +36,19 @@ struct state_note {
     struct counters counters;
     int64_t idle_since_ms; /* when the last node left, of the same clock; 0: one is registered, or
                               that is not known */
+};
+
+struct state {
+    int fd;              /* the file's, owned; -1: there is none */
+    uint64_t start, end; /* of the records */
+    uint64_t true_len;   /* how long those of live nodes are, and of the names that were departed
+                            when all was written anew */
+    bool dirty;          /* it lacks something, and is to be written anew */
+    int64_t pause_ms;    /* after writing anew failed; 0: it has not */
+    int64_t again_at_ms; /* not before, of the monotonic clock */
+    /* As it was read or written last. The file is not asked again: the sandbox lets this process
+     * write there, and read nothing. */
+    struct state_note note;
 };
 
 /* Takes over a file, or makes one where `fd` is negative. Returns 0 or a negative errno. */
@@ -62,7 +65,7 @@ int state_load(struct state *state, struct registry *registry, unsigned n_sheddi
 /* Reads or writes the note. The read one is all zero where there is none. Writing returns 0 or
  * a negative errno: -EINVAL where nothing has been written or found yet. */
 void state_read_note(struct state *state, struct state_note *out);
-int state_write_note(const struct state *state, const struct state_note *note);
+int state_write_note(struct state *state, const struct state_note *note);
 
 /* Writes everything anew. Returns 0; or -EAGAIN, and the old state stays, dirty: the reason has
  * been logged, and the next try is due later. */

@@ -13,6 +13,12 @@ def pytest_runtest_setup(item):
         machine.need("keeper")
 
 
+@pytest.fixture(params=["ours", "filtered"])
+def each_of_ours(request):
+    """The binary under test, and one with the system call filter, where the first lacks it."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture
 def kept(ours):
     with Kept(ours) as daemon:

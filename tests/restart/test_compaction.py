@@ -13,10 +13,10 @@ BARE_LAPS = 12000  # of 0.13 KB
 MIB = 1 << 20
 
 
-def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
+def test_nodes_that_come_and_go_do_not_make_the_state_grow(each_of_ours):
     """Neither in what a restart would have to read, nor in the memory that it takes."""
     need_descriptors(16384)  # the watcher keeps those of nodes that have left
-    with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays", extra=EXTRA) as stays:
+    with Watcher(each_of_ours) as watcher, Node(watcher_started(watcher), b"stays", extra=EXTRA) as stays:
         watcher.take_nodes(1)
         for number in range(LAPS):
             Node(watcher.worker, b"guest%d" % (number % 10), extra=EXTRA).close()
@@ -32,10 +32,10 @@ def test_nodes_that_come_and_go_do_not_make_the_state_grow(ours):
         assert exchange(server, port2(b"stays")) == found(b"stays", extra=EXTRA)
 
 
-def test_names_that_are_forgotten_do_not_make_the_state_grow(ours):
+def test_names_that_are_forgotten_do_not_make_the_state_grow(each_of_ours):
     """Each is another one, without an extra field: only the last of them are known."""
     need_descriptors(16384)  # the watcher keeps those of nodes that have left
-    with Watcher(ours) as watcher, Node(watcher_started(watcher), b"stays") as stays:
+    with Watcher(each_of_ours) as watcher, Node(watcher_started(watcher), b"stays") as stays:
         for number in range(BARE_LAPS):
             Node(watcher.worker, b"guest%05d" % number).close()
             if number % 100 == 0:

@@ -57,9 +57,9 @@ def await_size(watcher, limit):
     wait_for(lambda: size() <= limit, what=f"no more than {limit} bytes, not {size()}")
 
 
-def test_the_state_stays_near_the_size_of_what_it_holds(ours):
+def test_the_state_stays_near_the_size_of_what_it_holds(each_of_ours):
     """Also when all leave, and though the watcher holds it all the time."""
-    with Watcher(ours) as watcher, contextlib.ExitStack() as stack:
+    with Watcher(each_of_ours) as watcher, contextlib.ExitStack() as stack:
         watcher.listen()
         server = watcher.start()
         nodes = []
