@@ -22,7 +22,8 @@ from cli.servers import Detached, holders
 from cli.test_daemon import Syslog
 from harness import OURS, Daemon, free_port, run_epmd, visible, wait_for
 from machine import free_privileged_port
-from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, names_reply, port2
+from metrics.observed import ObservedKept
+from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, frame, names_reply, port2
 
 NOBODY = pwd.getpwnam("nobody")
 AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
@@ -330,6 +331,29 @@ def test_a_reload_loses_nothing(locked):
         locked.wait_log("restored 1 registration")
         assert exchange(locked, port2(b"kept")) == found(b"kept")
         assert filters(keeper_and_worker(locked.port)[1]) == 1
+
+
+@pytest.mark.needs("strace", "keeper")
+def test_the_kernel_refuses_nothing_that_it_does(filtered, tmp_path):
+    """Such a call is missed by nobody at first: only what it was for does not happen."""
+    wrapper = ("strace", "-D", "-ff", "-o", str(tmp_path / "trace"))
+    with ObservedKept(filtered, "-relaxed_command_check", "-d", "-d", "-d", wrapper=wrapper) as daemon:
+        with Node(daemon, b"stays", extra=b"e" * 1000):
+            for number in range(400):  # so that the state is written anew
+                Node(daemon, b"guest%d" % (number % 10), extra=b"e" * 1000).close()
+            assert exchange(daemon, port2(b"stays"))[:2] == b"w\0"
+            assert b"stays" in exchange(daemon, NAMES) + exchange(daemon, DUMP)
+            assert daemon.series()["epmd_nodes"] == 1
+            worker = daemon.worker()
+            assert exchange(daemon, frame(b"r")) == b"OK"
+            daemon.after(worker)
+            assert b"stays" in exchange(daemon, NAMES)
+            assert exchange(daemon, KILL) == b"OK"
+            assert daemon.wait() == 0
+    traces = [trace.read_text(errors="replace") for trace in tmp_path.glob("trace.*")]
+    assert any("fallocate(" in trace for trace in traces), "the state has been written anew"
+    refused = {call for trace in traces for call in re.findall(r"^(\w+)\(.* = -1 EPERM", trace, re.M)}
+    assert refused <= {"epoll_ctl"}  # for a standard input that is a file
 
 
 def test_it_obeys_kill(locked):
