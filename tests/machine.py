@@ -283,6 +283,15 @@ def _glibc():
     return None if known else "the C library is another one"
 
 
+MUSL_SAYS = {errno.EMFILE: "No file descriptors available", errno.EHOSTUNREACH: "Host is unreachable",
+             errno.ETIMEDOUT: "Operation timed out"}
+
+
+def strerror(number):
+    """An error in the words of the C library that the epmd under test has."""
+    return os.strerror(number) if has("glibc") else MUSL_SAYS[number]
+
+
 @probe("IPv6")
 def _ipv6():
     try:

@@ -2,6 +2,7 @@
 """-names with options, when anything may answer: nothing of it crashes or reaches a terminal raw."""
 
 import contextlib
+import errno
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from cli.names import ask, parsed, read_table
 from cli.servers import Fake
 from harness import clean_env
+from machine import strerror
 
 
 class Scripted(Fake):
@@ -100,7 +102,7 @@ def test_lookups_that_are_never_answered_do_not_take_long(ours):
         code, output, errors = ask(ours, fake.port, "-l")
         assert code == 0
         assert errors == ("epmd: of 1000 nodes only name and port are known: "
-                          "Connection timed out\n")
+                          f"{strerror(errno.ETIMEDOUT)}\n")
         rows = read_table(output, 1)
         assert len(rows) == 1000 and rows[7]["TYPE"] == "-"
         assert sum(request[2:3] == b"z" for request in fake.requests) == 1

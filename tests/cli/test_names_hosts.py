@@ -63,8 +63,10 @@ def test_exit_codes(ours, port):
 def test_stock_and_ours_answer(binary, ours):
     with Daemon(binary) as server, Node(server, b"x", port=7):
         code, output, _ = ask(ours, server.port, "127.0.0.1,::1")
-        assert (code, rows(output)) == (0, ([["127.0.0.1", "x", "7"], ["::1", "x", "7"]],
-                                            "2 hosts, 2 answer, 2 nodes"))
+        listed, summary = rows(output)
+        # Which comes first is the affair of the C library's strverscmp(3).
+        assert (code, sorted(listed)) == (0, [["127.0.0.1", "x", "7"], ["::1", "x", "7"]])
+        assert summary == "2 hosts, 2 answer, 2 nodes"
 
 
 def test_columns_with_all_that_is_known(binary, ours):
@@ -286,7 +288,7 @@ def test_names_are_resolved_as_nodes_resolve_them(net, ours):
     assert code == 1
     assert rows(output)[0][0] == ["both.test", "n", "1"]
     assert rows(output)[0][1][:3] == ["none.test", "-", "-"]
-    assert "cannot find its address: Name or service not known" in output
+    assert re.search("cannot find its address: Name (or service not known|does not resolve)", output)
 
 
 @pytest.mark.needs("network namespaces")
@@ -310,7 +312,7 @@ def test_without_srv_records_the_addresses_count(net, ours):
     with inside(net, zone, "127.0.7.1", "127.0.7.2", "::1"):
         code, output = told(net, ours, "dns:cluster.test")
     assert code == 0
-    assert [row[0] for row in rows(output)[0]] == ["127.0.7.1", "127.0.7.2", "::1"]
+    assert sorted(row[0] for row in rows(output)[0]) == ["127.0.7.1", "127.0.7.2", "::1"]
 
 
 @pytest.mark.needs("network namespaces")

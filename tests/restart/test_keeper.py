@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keeper: what survives the worker, and what ends both."""
 
+import errno
 import os
 import re
 import resource
@@ -10,6 +11,7 @@ import socket
 import pytest
 
 from harness import Daemon, free_port, run_epmd, wait_for
+from machine import strerror
 from restart.keeping import Kept, ask, departed, gone, settled, view
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, port2,
                            frame, read_all, registered, reset, state)
@@ -238,7 +240,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(kept):
         before = resource.prlimit(kept.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(kept.pid, resource.RLIMIT_NOFILE, (3, before[1]))
         worker = kept.end_worker()
-        kept.wait_log("cannot start the worker: Too many open files")
+        kept.wait_log(f"cannot start the worker: {strerror(errno.EMFILE)}")
         kept.wait_log("starting the worker again in 2000 ms")
         resource.prlimit(kept.pid, resource.RLIMIT_NOFILE, before)
         kept.after(worker)
