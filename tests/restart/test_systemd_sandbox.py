@@ -84,7 +84,8 @@ def machine(ours, tmp_path_factory):
         booted.boot()
         booted.do("sh", "-c", "systemctl stop epmd.socket epmd.service; userdel epmd;"
                   "systemd-sysusers /opt/units/epmd.sysusers && id epmd &&"
-                  "cp /opt/units/epmd.socket /opt/units/epmd.service /etc/systemd/system")
+                  "cp /opt/units/epmd.socket /opt/units/epmd.service /etc/systemd/system &&"
+                  "systemctl daemon-reload")
         booted.do("sh", "-ec", "mkdir -p /usr/lib/modules;"
                   "touch /tmp/others /var/tmp/others /run/others; chown daemon /run/others; perl -e 'shmget(0x65706d64, 4096, 01666)'")
         with open(program, "rb") as source, open(booted.path("/run/promises"), "wb") as copy:
