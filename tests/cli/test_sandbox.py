@@ -23,7 +23,7 @@ from cli.test_daemon import Syslog
 from harness import OURS, Daemon, free_port, run_epmd, visible, wait_for
 from machine import free_privileged_port
 from metrics.observed import ObservedKept
-from wire.protocol import DUMP, KILL, NAMES, Node, exchange, found, frame, names_reply, port2
+from wire.protocol import DUMP, KILL, NAMES, RELOAD, Node, exchange, found, names_reply, port2
 
 NOBODY = pwd.getpwnam("nobody")
 AS_NOBODY = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
@@ -348,7 +348,7 @@ def test_the_kernel_refuses_nothing_that_it_does(filtered, tmp_path):
             assert b"stays" in exchange(daemon, NAMES) + exchange(daemon, DUMP)
             assert daemon.series()["epmd_nodes"] == 1
             worker = daemon.worker()
-            assert exchange(daemon, frame(b"r")) == b"OK"
+            assert exchange(daemon, RELOAD) == b"OK"
             daemon.after(worker)
             assert b"stays" in exchange(daemon, NAMES)
             assert exchange(daemon, KILL) == b"OK"

@@ -15,12 +15,11 @@ from harness import Daemon, kind_of, wait_for
 from machine import need
 from restart.keeping import Kept
 from wire import namespaces
-from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, connect, exchange, frame,
+from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, RELOAD, Node, alive2, connect, exchange,
                            port2, read_exactly, send, stop)
 
 pytestmark = pytest.mark.asked("clients")
 
-RELOAD = frame(b"r")
 REFUSED = [alive2(b"bilbo"), alive2(b"\xf6"), alive2(b"a" * 256), alive2(b"b", extra=b"." * 1021)]
 LAST = b"the-last-one"
 WRONG = "_ws.malformed || (epmd && _ws.expert)"

@@ -15,8 +15,8 @@ import pytest
 
 from harness import OPTIMISED, ROOT, Daemon
 from machine import cannot, need_descriptors
-from wire.protocol import (DUMP, KILL, NAMES, Node, alive2, begin, connect, frame, port2, read_all, read_exactly,
-                           send, stop)
+from wire.protocol import (DUMP, KILL, NAMES, RELOAD, Node, alive2, begin, connect, frame, port2,
+                           read_all, read_exactly, send, stop)
 
 pytestmark = pytest.mark.needs("network namespaces")
 
@@ -111,7 +111,7 @@ CASES = [
          remote=True),
     Case("not_relaxed", "without -relaxed_command_check", stop(b"sam"), "STOP_REQ", "sam"),
     Case("nodes_alive", "nodes are registered", KILL, "KILL_REQ", before=holding(b"sam")),
-    Case("no_successor", "no keeper and no service manager", frame(b"r"), "RELOAD_REQ"),
+    Case("no_successor", "no keeper and no service manager", RELOAD, "RELOAD_REQ"),
     Case("name_taken", "the name is taken by the node of ", alive2(b"sam"), ALIVE, "sam",
          before=holding(b"sam")),
     Case("registry_full", "no descriptor is left for one more node", alive2(b"sam"), ALIVE, "sam",

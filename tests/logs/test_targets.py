@@ -13,11 +13,10 @@ from cli.test_daemon import Syslog
 from harness import Daemon, free_port, run_epmd
 from machine import APART
 from restart.keeping import Kept
-from wire.protocol import NOT_FOUND, Node, exchange, frame, port2
+from wire.protocol import NOT_FOUND, RELOAD, Node, exchange, port2
 
 pytestmark = pytest.mark.needs("mount namespaces", "device files")
 
-RELOAD = frame(b"r")
 DATE = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}"
 
 

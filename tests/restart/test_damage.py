@@ -18,7 +18,7 @@ from harness import wait_for
 from machine import COMPILER
 from restart.keeping import Kept
 from restart.passing import Watcher, content_of, memory_file
-from wire.protocol import (NAMES, NOT_FOUND, Node, exchange, found, frame, port2, registered, state)
+from wire.protocol import NAMES, NOT_FOUND, RELOAD, Node, exchange, found, port2, registered, state
 
 NAMES_OF = [b"first", b"second", b"third"]
 N_FLIPS = 25
@@ -197,6 +197,6 @@ def test_without_numbers_of_sockets_nothing_is_kept(ours, tmp_path):
         server.wait_log("does not number its sockets .*: registrations end with this process")
         with Node(server, b"a") as node:
             assert node.result == 0
-            assert exchange(server, frame(b"r")).startswith(b"NO: ")
+            assert exchange(server, RELOAD).startswith(b"NO: ")
             server.kill_worker()
             assert registered(server) == []

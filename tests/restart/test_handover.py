@@ -14,10 +14,9 @@ import pytest
 from harness import run_epmd, wait_for
 from machine import need_descriptors
 from restart.passing import Watcher
-from wire.protocol import (Node, alive2, connect, exchange, found, frame, port2, read_exactly,
+from wire.protocol import (RELOAD, Node, alive2, connect, exchange, found, port2, read_exactly,
                            registered, send, state)
 
-RELOAD = frame(b"r")
 ROOM = 5
 FULL = {"FDSTORE": str(ROOM + 1)}  # one place is the state's
 

@@ -9,7 +9,7 @@ import sys
 from harness import Daemon
 from machine import need_descriptors
 from restart.keeping import Kept
-from wire.protocol import (KILL, NAMES, Node, begin, connect, exchange, frame, port2, read_all,
+from wire.protocol import (KILL, NAMES, RELOAD, Node, begin, connect, exchange, port2, read_all,
                            registered, reset, send, state)
 
 CHILDREN_IGNORED = (
@@ -61,7 +61,7 @@ def test_a_reload_under_way_is_not_begun_again(ours):
             send(sock, b"\1r")
         server.after(worker)
         assert exchange(server, port2(b"none")) == b"w\1"
-        assert exchange(server, frame(b"r")).startswith(b"NO: the last reload")
+        assert exchange(server, RELOAD).startswith(b"NO: the last reload")
         assert server.log().count("a new process takes over") == 1
 
 

@@ -13,10 +13,9 @@ import pytest
 from harness import Daemon, free_port, run_epmd, wait_for
 from machine import strerror
 from restart.keeping import Kept, ask, departed, gone, settled, view
-from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, port2,
-                           frame, read_all, registered, reset, state)
+from wire.protocol import (DUMP, KILL, NOT_FOUND, RELOAD, Node, alive2, exchange, found,
+                           port2, read_all, registered, reset, state)
 
-RELOAD = frame(b"r")
 WILD = [
     (b"plain", {}),
     (b"hidden", {"port": 1, "kind": 72}),

@@ -18,8 +18,8 @@ import pytest
 from harness import Daemon, run_epmd, wait_for
 from machine import COMPILER, need, need_descriptors
 from restart.keeping import Kept, ask, view
-from wire.protocol import (NAMES, Node, connect, exchange, found, frame, port2, read_all, registered,
-                           send, state)
+from wire.protocol import (NAMES, RELOAD, Node, connect, exchange, found, port2, read_all,
+                           registered, send, state)
 
 BAD = {
     "garbage": (b"\x7fELF garbage", 0o755, "exit code"),
@@ -346,5 +346,5 @@ def test_without_a_successor_nothing_is_reloaded(ours, options):
         result = run_epmd(ours, "-port", str(single.port), "-reload")
         assert result.returncode == 1
         assert registered(single) == [b"a"]
-        assert exchange(single, frame(b"r")).startswith(b"NO: there is no keeper")
+        assert exchange(single, RELOAD).startswith(b"NO: there is no keeper")
         assert "there is no keeper" in result.stdout

@@ -12,10 +12,9 @@ from harness import OURS, clean_env, wait_for
 from metrics.observed import ObservedKept
 from restart.keeping import Kept
 from wire.order import stopped
-from wire.protocol import (Node, begin, connect, exchange, found, frame, port2, read_all, send,
+from wire.protocol import (RELOAD, Node, begin, connect, exchange, found, port2, read_all, send,
                            state)
 
-RELOAD = frame(b"r")
 WINDOW_S = 10
 HOLD_UP_MS = 50
 

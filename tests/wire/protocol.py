@@ -20,6 +20,7 @@ def frame(body):
 NAMES = frame(b"n")
 DUMP = frame(b"d")
 KILL = frame(b"k")
+RELOAD = frame(b"r")
 
 
 def stop(name):

@@ -16,9 +16,9 @@ import machine
 from harness import Daemon, free_port, socket_inodes, wait_for
 from wire.differences import WIRE
 from wire.order import ask, served, stamped, stopped
-from wire.protocol import (DUMP, NAMES, NOT_FOUND, Node, alive2, connect, exchange, found, frame, names_reply, port2, read_all,
-                           read_exactly, registered, reset, send, settle, state, stop,
-                           wait_registered)
+from wire.protocol import (DUMP, NAMES, NOT_FOUND, RELOAD, Node, alive2, connect, exchange, found,
+                           names_reply, port2, read_all, read_exactly, registered, reset, send,
+                           settle, state, stop, wait_registered)
 
 CASES = {}
 DATA_SEGMENTS_IN = 152  # in Linux's struct tcp_info
@@ -41,7 +41,7 @@ def test_stock_and_ours_differ_as_intended(binary, name):
 
 @case("the tag r without a watcher")
 def reload_without_a_watcher(start):
-    return exchange(start(), frame(b"r"))
+    return exchange(start(), RELOAD)
 
 
 @case("a refused registration's connection")
