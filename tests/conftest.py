@@ -93,6 +93,7 @@ def optimised():
 @pytest.fixture(scope="module")
 def filtered():
     """A binary with the filter, which a build with sanitizers leaves out."""
+    machine.need("sandbox")
     for path in filter(lambda path: os.access(path, os.X_OK), (OURS, OPTIMISED)):
         with Daemon(path, "-d") as daemon:
             daemon.wait_log("listening")

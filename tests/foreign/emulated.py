@@ -66,8 +66,9 @@ def main(system, *command):
             # O, C, F: open the program for the emulator, with its rights, found only once
             file.write(f":qemu-{system}:M::{magic}:{mask}:/usr/bin/qemu-{system}-static:OCF")
         os.environ["EPMD_EMULATED"] = f"qemu's emulator of {system}"
-        # It passes on neither SO_COOKIE nor TCP_INFO nor seccomp(2), nor whose a socket is.
-        os.environ["EPMD_LACKS"] = "keeper socket_states owners"
+        # It passes on neither SO_COOKIE nor TCP_INFO nor seccomp(2) nor what prctl(2) sets, nor
+        # whose a socket is.
+        os.environ["EPMD_LACKS"] = "keeper socket_states owners sandbox"
     os.execvp(command[0], command)
 
 

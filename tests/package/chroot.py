@@ -26,6 +26,7 @@ NEEDED = ["root", "network namespaces", "process namespaces", "mount namespaces"
 # What every package's installation changes.
 CHANGED_BY_ANY = ("/var/lib/dpkg", "/var/lib/apt", "/var/cache", "/var/log", "/proc", "/dev",
                   "/run", "/tmp", "/sys", "/root")
+BACKUPS = ("/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-")
 
 # In namespaces of its own, as their first process: it waits for orphans.
 BOOT = """
@@ -153,7 +154,8 @@ class Chroot:
             directories[:] = [name for name in directories
                               if f"{inside}/{name}" not in CHANGED_BY_ANY]
             for name in directories + names:
-                seen[f"{inside}/{name}"] = entry(f"{root}{inside}/{name}")
+                if f"{inside}/{name}" not in BACKUPS:
+                    seen[f"{inside}/{name}"] = entry(f"{root}{inside}/{name}")
         return seen
 
     def verify(self):

@@ -25,7 +25,7 @@ from wire.protocol import Node, registered
 
 LEFT_OUT = shutil.ignore_patterns("build*", ".git", "__pycache__")
 
-# What the functions of an APKBUILD find in abuild.
+# What the functions of an APKBUILD find in abuild; dash knows no such name of a function.
 ABUILD = """
 set -e
 srcdir=$1 pkgdir=$2
@@ -115,7 +115,7 @@ def test_alpines_recipe(sources, tmp_path):
     shutil.copytree(sources, tmp_path / "src" / sources.name)
     for path in glob.glob(f"{ROOT}/dist/alpine/*") + glob.glob(f"{ROOT}/dist/openrc/*"):
         shutil.copy(path, tmp_path / "src")
-    run("sh", "-c", ABUILD, "sh", str(tmp_path / "src"), str(tmp_path / "pkg"))
+    run("bash", "-c", ABUILD, "bash", str(tmp_path / "src"), str(tmp_path / "pkg"))
     systemds = {name for name in BELOW_PREFIX if name.startswith("lib/")}
     assert files_below(tmp_path / "pkg") == {
         f"usr/{name}" for name in BELOW_PREFIX - systemds} | {"etc/init.d/epmd", "etc/conf.d/epmd"}
