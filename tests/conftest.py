@@ -34,7 +34,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     """Of those that take long, one kind at a time: what runs without it has its own command."""
     for item in items:
-        if mark := on_stock(item) and item.get_closest_marker("stock_asked"):
+        if mark := on_stock(item) and item.get_closest_marker("theirs_asked"):
             item.add_marker(pytest.mark.asked(*mark.args))
     kinds = [kind for kind in machine.LONG_KINDS if machine.is_asked(kind)]
     if not kinds:

@@ -21,7 +21,7 @@ from harness import OURS, kind_of, run_epmd, wait_for
 from machine import need, open_terminal
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 knows_programs = pytest.mark.needs("paths of programs in other mount namespaces")
 
 STEPS = ["port", "epmd", "exposed", "restart", "others", "host", "lookup", "name", "node",

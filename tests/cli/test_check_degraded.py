@@ -17,7 +17,7 @@ from harness import OURS
 from machine import APART
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 
 # A sanitizer looks for leaks by way of ptrace, which is not to be had under strace.
 NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}

@@ -13,7 +13,7 @@ from harness import kind_of
 from machine import has, need
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from cli.hosts import ADDRESS, failed, host, two_hosts
 from machine import need
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from machine import need, strerror
 NO_ROUTE = strerror(errno.EHOSTUNREACH)
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 
 
 @pytest.fixture

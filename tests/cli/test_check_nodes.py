@@ -14,7 +14,7 @@ from harness import OURS
 from machine import need
 
 pytestmark = [pytest.mark.needs("network namespaces", "mount namespaces"),
-              pytest.mark.stock_asked("long", "stocks")]
+              pytest.mark.theirs_asked("long", "stocks")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from clients.beam import HOST_ADDRESS, Site
 from harness import OURS
 from machine import need
 
-pytestmark = pytest.mark.stock_asked("clients", "stocks")
+pytestmark = pytest.mark.theirs_asked("clients", "stocks")
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cnode.c")
 

@@ -15,7 +15,7 @@ from harness import PATIENCE_S, Daemon
 from machine import has
 
 # That stock serves its nodes is looked at less often than that ours does.
-pytestmark = pytest.mark.stock_asked("clients", "stocks")
+pytestmark = pytest.mark.theirs_asked("clients", "stocks")
 
 INET6 = ("-proto_dist", "inet6_tcp")
 

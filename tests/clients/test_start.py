@@ -11,7 +11,7 @@ import pytest
 
 from clients.beam import pids_of
 
-pytestmark = [pytest.mark.needs("/proc/self"), pytest.mark.stock_asked("clients", "stocks")]
+pytestmark = [pytest.mark.needs("/proc/self"), pytest.mark.theirs_asked("clients", "stocks")]
 
 
 def starts_the_daemon(site, **erl):
