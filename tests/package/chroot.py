@@ -165,6 +165,11 @@ class Chroot:
         for package in re.findall(r"^(\S+) installed$", installed, re.M):
             assert self.do("dpkg", "--verify", package) == "", package
 
+    def ours(self, *programs):
+        """Assert that each of these is our epmd; stock's knows no -version."""
+        for program in programs:
+            assert re.match(r"epmd \d+\.", self.do(program, "-version")), program
+
     def daemons(self):
         """The programs that the processes called epmd run."""
         return self.run("sh", "-c", "for p in $(pgrep -x epmd); do readlink /proc/$p/exe; done"

@@ -86,8 +86,7 @@ def in_use(chroot):
     chroot.verify()
     erts, = glob.glob(chroot.path("/usr/lib/erlang/erts-*/bin/epmd"))
     assert os.readlink(erts) == "/usr/bin/epmd"
-    for path in "/usr/bin/epmd", "/usr/lib/erlang/bin/epmd", erts[len(chroot.path("")):]:
-        assert re.match(r"epmd \d+\.", chroot.do(path, "-version")), path
+    chroot.ours("/usr/bin/epmd", "/usr/lib/erlang/bin/epmd", erts[len(chroot.path("")):])
     assert "Restart=always" in chroot.do("cat", "/lib/systemd/system/epmd.service")
     assert "EXPOSING EPMD" in chroot.do("zcat", "/usr/share/man/man1/epmd.1.gz")
 
@@ -304,6 +303,6 @@ def test_erlang_removed_takes_its_links_along(chroot, this, steps):
     assert "erts" not in chroot.do("dpkg-divert", "--list")
     assert chroot.do("id", "-un", "epmd") == "epmd"
     assert os.path.lexists(chroot.path("/etc/systemd/system/sockets.target.wants/epmd.socket"))
-    assert re.match(r"epmd \d+\.", chroot.do("epmd", "-version"))
+    chroot.ours("epmd")
     chroot.do("dpkg", "--purge", "epmd")
     assert [path for path in chroot.files() if re.search(r"epmd|erlang", path)] == []
