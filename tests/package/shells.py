@@ -56,11 +56,12 @@ def bash(*words):
 
 
 def fish(*words):
+    """fish 4 has more, which it ranks behind what begins as the word does."""
     need("fish")
     line = " ".join(["epmd", *words])
     offered = run("fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]",
                   f"{COMPLETIONS}/epmd.fish", line)
-    return {word.partition("\t")[0] for word in offered}
+    return {word.partition("\t")[0] for word in offered if word.startswith(words[-1])}
 
 
 class Zsh:
