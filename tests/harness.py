@@ -45,7 +45,8 @@ def kind_of(binary):
 
 def clean_env(extra=None):
     """This process's environment without anything that an epmd would obey."""
-    obeyed = ("ERL_EPMD_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_")
+    obeyed = ("ERL_EPMD_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM", "COLUMNS",
+              "NO_COLOR")
     env = {key: value for key, value in os.environ.items() if not key.startswith(obeyed)}
     env.update(extra or {})
     return env
