@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Count the instructions of user space that a lookup and a registration cost.
 
-    instructions.py --epmd PATH [--check]
+    instructions.py --epmd PATH [--port NUMBER] [--check]
 
 A fixed script runs under callgrind: 10,000 lookups, 1,000 registrations. The same
 start and end without them is taken off. The server is stopped while a batch of
 requests is sent, and so always finds the same: counts repeat where time does not.
+It listens on the port, or else on one that is free.
 With --check, exits 1 where a count is above its budget in instructions.json, and 77
 where that was made for another system.
 """
@@ -53,9 +54,9 @@ def system():
 class Server:
     """An epmd under callgrind, which is given requests while it is stopped."""
 
-    def __init__(self, epmd):
+    def __init__(self, epmd, port):
         self.out = tempfile.NamedTemporaryFile(prefix="callgrind.")
-        self.port = free_port()
+        self.port = port
         self.process = subprocess.Popen(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.out.name}",
              epmd, "-port", str(self.port), "-relaxed_command_check",
@@ -95,8 +96,8 @@ class Server:
         return counts
 
 
-def script(epmd, lookups, registrations):
-    server = Server(epmd)
+def script(epmd, port, lookups, registrations):
+    server = Server(epmd, port)
     with contextlib.ExitStack() as held:
         for peer in server.batch([alive(b"node%d" % n) for n in range(10)]):
             held.enter_context(peer)
@@ -137,13 +138,15 @@ def check(totals):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epmd", required=True, type=os.path.abspath)
+    parser.add_argument("--port", type=int)
     parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args()
-    base = script(chosen.epmd, 0, 0)
+    port = chosen.port or free_port()
+    base = script(chosen.epmd, port, 0, 0)
     totals = {}
-    for kind, operations, counts in [("lookup", LOOKUPS, script(chosen.epmd, LOOKUPS, 0)),
+    for kind, operations, counts in [("lookup", LOOKUPS, script(chosen.epmd, port, LOOKUPS, 0)),
                                      ("registration", REGISTRATIONS,
-                                      script(chosen.epmd, 0, REGISTRATIONS))]:
+                                      script(chosen.epmd, port, 0, REGISTRATIONS))]:
         totals[kind], each = per_operation(counts, base, operations)
         show(kind, totals[kind], each)
     return check(totals) if chosen.check else 0

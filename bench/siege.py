@@ -141,14 +141,17 @@ class Client:
 # ---- the epmd ----
 
 class Besieged:
-    """One epmd, its processes, and nodes in it. The command becomes the epmd, in its process."""
+    """One epmd, its processes, and nodes in it. The command becomes the epmd, in its process.
 
-    def __init__(self, kind, *command, nodes=NODES, descriptors=DESCRIPTORS):
+    It listens on `port`, or else on one that is free.
+    """
+
+    def __init__(self, kind, *command, port=None, nodes=NODES, descriptors=DESCRIPTORS):
         self.kind, self._command = kind, command
+        self.port = port or free_port()
         self._n_nodes, self._limit = nodes, f"--nofile={descriptors}:{descriptors}"
 
     def __enter__(self):
-        self.port = free_port()
         self.log = tempfile.TemporaryFile()
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ERL_EPMD")}
         os.sched_setaffinity(0, {SERVER_CPU})

@@ -18,9 +18,10 @@ OTHER_SYSTEM = 77
 
 @pytest.mark.needs("callgrind_annotate")
 def test_no_operation_costs_more_than_its_budget(optimised):
-    machine.need_descriptors(1024)
+    machine.need_descriptors(2048)  # twice what is held: close to its limit a daemon does more
     result = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "instructions.py"),
-                             "--epmd", optimised, "--check"], capture_output=True, text=True)
+                             "--epmd", optimised, "--port", str(machine.free_port()), "--check"],
+                            capture_output=True, text=True)
     if result.returncode == OTHER_SYSTEM:
         machine.cannot(result.stdout.splitlines()[-1])
     assert result.returncode == 0, result.stdout + result.stderr

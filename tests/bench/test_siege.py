@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import ROOT
-from machine import need_descriptors
+from machine import free_port, need_descriptors
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
@@ -28,7 +28,8 @@ def test_all_attacks_at_once_cost_no_registration(optimised, options):
     chosen = attacks.all_of_them(names, fill_count=300)
     cpus = os.sched_getaffinity(0)
     try:
-        with siege.Besieged("ours", optimised, *options, descriptors=DESCRIPTORS) as epmd:
+        with siege.Besieged("ours", optimised, *options, port=free_port(),
+                            descriptors=DESCRIPTORS) as epmd:
             seen = siege.besiege(epmd, chosen, SECONDS)
             assert seen.wrong == []
             assert len(seen.lookups_us) > 0 and seen.after_us
@@ -42,7 +43,7 @@ def test_each_attack_ends_when_it_is_to(optimised, attack):
     need_descriptors(siege.DESCRIPTORS)
     cpus = os.sched_getaffinity(0)
     try:
-        with siege.Besieged("ours", optimised, nodes=1) as epmd:
+        with siege.Besieged("ours", optimised, port=free_port(), nodes=1) as epmd:
             target = attacks.Target(epmd.port, time.monotonic() + 0.3)
             attacks.all_of_them([siege.node_name(0)], 50)[attack](target)
             assert not target.goes_on()
