@@ -153,7 +153,7 @@ def test_without_root_and_sudo_the_command_for_an_administrator_is_named(folder)
     *_, why, command = said.splitlines()
     assert why == "dev: neither root nor sudo is here. An administrator has to run this:"
     assert command.startswith("     apt-get update -q && apt-get install -q -y "
-                              "--no-install-recommends gcc libc6-dev ")
+                              "--no-install-recommends gcc libc6-dev make meson ")
 
 
 def test_first_success_with_a_node(folder):
