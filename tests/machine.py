@@ -48,9 +48,10 @@ over() {
 }
 """
 
-# Below the ephemeral range, so that no client's own end takes a port between the look at
-# it and the daemon's bind.
-FIRST_PORT, LAST_PORT, PORTS_EACH = 10000, 32000, 500
+# Above 10080, the highest port that a browser opens nothing on (Fetch, "port blocking"), and
+# below the ephemeral range, so that no client's own end takes a port between the look at it
+# and the daemon's bind.
+FIRST_PORT, LAST_PORT, PORTS_EACH = 10500, 32000, 500
 FIRST_PRIVILEGED_PORT, PRIVILEGED_PORTS_EACH = 600, 9
 
 

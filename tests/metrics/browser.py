@@ -15,8 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import PATIENCE_S
-
+from harness import PATIENCE_S, wait_for
 
 
 class Browser:
@@ -36,7 +35,6 @@ class Browser:
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target,
                                   flatten=True)["sessionId"]
-        self.call("Page.enable")
 
     @staticmethod
     def _start(profile, commands, replies):
@@ -78,18 +76,15 @@ class Browser:
         assert "error" not in reply, reply
         return reply["result"]
 
-    def wait_event(self, method):
-        while self._receive().get("method") != method:
-            pass
-
     def show(self, url, width, height, dark=False):
         """Load a page into a screen of that many CSS pixels."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=2, mobile=width < 600)
-        self.call("Page.navigate", url=url)
-        self.wait_event("Page.loadEventFired")
+        navigated = self.call("Page.navigate", url=url)
+        assert "errorText" not in navigated, f"{url}: {navigated['errorText']}"
+        wait_for(lambda: self.value("document.readyState") == "complete", what=f"all of {url}")
 
     def value(self, expression):
         """What an expression of JavaScript is in the page; a promise's, once it is kept."""
