@@ -35,21 +35,21 @@ static unsigned width_of(const char *text, size_t len)
  * be beyond the last column. */
 static void print_words(const char *text, unsigned indent, FILE *out, unsigned columns)
 {
+    const bool wraps = columns >= indent + NARROWEST_TEXT;
     unsigned column = indent;
     while (*text) {
         size_t len = strcspn(text, " ");
         unsigned width = width_of(text, len);
-        if (columns >= indent + NARROWEST_TEXT && column > indent && column + width >= columns) {
+        if (wraps && column > indent && column + 1 + width >= columns) {
             fprintf(out, "\n%*s", (int)indent, "");
             column = indent;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
         }
         fwrite(text, 1, len, out);
-        column += width + 1;
-        text += len;
-        if (*text == ' ') {
-            fputc(' ', out);
-            text++;
-        }
+        column += width;
+        text += len + (text[len] == ' ');
     }
     fputc('\n', out);
 }

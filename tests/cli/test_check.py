@@ -402,6 +402,7 @@ def test_lines_fit_a_terminal(patient, columns):
     lines = text.splitlines()
     assert max(map(len, lines[:-1])) <= columns
     assert max(map(len, lines)) > columns / 2
+    assert [line for line in lines if line != line.rstrip()] == []
     assert text == on_terminal(patient, 200, env={"NO_COLOR": "1", "COLUMNS": str(columns)})
     for no_width in "x", "0", "-1", "99999999999", "":
         assert text == on_terminal(patient, columns, env={"NO_COLOR": "1", "COLUMNS": no_width})
