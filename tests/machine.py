@@ -328,12 +328,15 @@ _outer = None  # the network namespace that the tests were started in, if they h
 
 
 def isolate():
-    """Give this thread, and what it starts, a network namespace of its own.
+    """Give this process a range of ports, and this thread, and what it starts, a network of its own.
 
-    Where that is not permitted, its own range of ports has to do. IPv6 stays on or off as
-    it is on this machine, which a new namespace by itself does not take over.
+    Where the second is not permitted, the first has to do. The range is held in the outer
+    network: no two processes have the same one, so who looks for what was started for a port
+    finds its own. IPv6 stays on or off as it is on this machine, which a new namespace by
+    itself does not take over.
     """
     global _outer
+    _range()
     if not sys.platform.startswith("linux"):
         return
     outer = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

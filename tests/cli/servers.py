@@ -82,12 +82,21 @@ def descriptors(pid):
     return found
 
 
+def is_here(pid):
+    """Whether a process is in this network, as far as that can be asked."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/thread-self/ns/net")
+    except PermissionError:
+        return True
+
+
 def started_for(port):
-    """The processes whose command line names a port, which is this test's alone."""
+    """The processes of this network that were told a port, which is this test's alone there."""
+    told = f"-port\0{port}\0".encode()
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as words:
-            if str(port).encode() in words.read().split(b"\0") and int(pid) != os.getpid():
+            if told in words.read() and is_here(pid):
                 found.append(int(pid))
     return found
 
