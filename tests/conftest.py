@@ -18,6 +18,7 @@ from harness import OPTIMISED, OURS, STOCK, Daemon
 # A shell starts background jobs with SIGINT ignored, and daemons would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST_DIFF = 100_000  # characters
 DESCRIPTORS = 20000  # no test needs more; some programs do something for each they may have
 
 
@@ -66,6 +67,17 @@ def path_of(name):
     path = STOCK if name == "stock" else OURS
     assert os.access(path, os.X_OK), f"{path} is not there: build it, or set EPMD"
     return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_assertrepr_compare(op, left, right):
+    """Fails for long values here: pytest's own diff of a reply of megabytes takes hours."""
+    texts = repr(left), repr(right)
+    if op == "==" and max(map(len, texts)) > LONGEST_DIFF:
+        alike = len(os.path.commonprefix(texts))
+        first, second = (text[max(alike - 40, 0):alike + 200] for text in texts)
+        raise AssertionError(f"alike for {alike} characters of {len(texts[0])}, then not: "
+                             f"...{first}... where ...{second}... was to be")
 
 
 @pytest.fixture(params=["ours", "stock"], scope="module")

@@ -165,6 +165,6 @@ def wait_registered(server, *expected):
 
 
 def settle(server):
-    """Return when the daemon has handled all that was sent to it before."""
+    """Return when the daemon has handled all that was sent to it before, but for listings."""
     for _ in range(2):
         exchange(server, frame(b""))
