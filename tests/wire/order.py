@@ -2,8 +2,8 @@
 """What a daemon serves first of all that waits for it.
 
 It is stopped while the requests are sent. In which order it replied is told by the
-kernel's time stamps on the replies, which are compared with each other and with nothing
-else.
+kernel's time stamps on the replies. They are compared with each other; and with the moment
+from which it went on, for a listing waits for cheaper requests, but not for ever.
 """
 
 import contextlib
@@ -11,12 +11,15 @@ import os
 import signal
 import socket
 import struct
+import time
 
 from harness import wait_for
 from wire.protocol import connect, send
 
 SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 TIMESPEC = struct.Struct("=qq")
+# Of src/daemon: connection_turn_at_last, and TURN_PEERS_MAX.
+LISTING_WAITS_NS, PEERS_A_TURN = 50 * 10**6, 32
 
 
 @contextlib.contextmanager
@@ -60,6 +63,28 @@ def half_closed(server, request):
     sock = ask(server, request)
     sock.shutdown(socket.SHUT_WR)
     return sock
+
+
+def turns_at_last(resumed, moment):
+    """How often listings had waited for so long by then that cheaper requests had to wait.
+
+    Never, unless this machine let the daemon stand still.
+    """
+    return (moment - resumed) // LISTING_WAITS_NS
+
+
+def early(stamps, resumed, moment):
+    """Whether more of these listings were served before a moment than their rule says.
+
+    One at least may have been: the daemon may have begun with it.
+    """
+    most = 1 + PEERS_A_TURN * turns_at_last(resumed, moment)
+    return sum(stamp < moment for stamp in stamps) > most
+
+
+def now():
+    """In ns, as served() says it."""
+    return time.time_ns()
 
 
 def served(sock):

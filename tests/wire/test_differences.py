@@ -15,7 +15,7 @@ import pytest
 import machine
 from harness import Daemon, free_port, socket_inodes, wait_for
 from wire.differences import WIRE
-from wire.order import ask, served, stamped, stopped
+from wire.order import ask, now, served, stamped, stopped, turns_at_last
 from wire.protocol import (DUMP, NAMES, NOT_FOUND, RELOAD, Node, alive2, connect, exchange, found,
                            names_reply, port2, read_all, read_exactly, registered, reset, send,
                            settle, state, stop, wait_registered)
@@ -296,17 +296,31 @@ def _(start):
 
 @case("a lookup that comes after 20 requests for NAMES")
 def _(start):
-    """All wait, because the daemon is stopped meanwhile; the first listing may be under way."""
     server = start()
-    with Node(server, b"held"), contextlib.ExitStack() as stack, stamped():
+    with Node(server, b"held"), stamped():
+        for _ in range(100):
+            later, in_time = lookup_after_listings(server, 20)
+            if in_time:
+                break
+    assert in_time, "this machine lets the daemon stand still"
+    assert later == 0 or later >= 20 - 1
+    return "answered before them" if later else "answered after them"
+
+
+def lookup_after_listings(server, count):
+    """How many replies were later than the lookup's, and whether none had waited for too long.
+
+    All wait, because the daemon is stopped meanwhile; the first listing may be under way.
+    """
+    with contextlib.ExitStack() as stack:
         with stopped(server.pid):
-            lists = [stack.enter_context(ask(server, NAMES)) for _ in range(20)]
+            lists = [stack.enter_context(ask(server, NAMES)) for _ in range(count)]
             lookup = stack.enter_context(ask(server, port2(b"held")))
+            resumed = now()
         at_lookup, reply = served(lookup)
         assert reply == found(b"held")
         later = sum(served(sock)[0] > at_lookup for sock in lists)
-    assert later == 0 or later >= len(lists) - 1
-    return "answered before them" if later else "answered after them"
+        return later, turns_at_last(resumed, at_lookup) == 0
 
 
 @case("creations of new names")
