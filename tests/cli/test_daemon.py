@@ -12,7 +12,7 @@ import pytest
 
 import machine
 from cli.servers import Detached, Fake, descriptors, end_all, holders, started_for
-from harness import Daemon, free_port, run_epmd, visible, wait_for
+from harness import PATIENCE_S, Daemon, free_port, run_epmd, visible, wait_for
 from wire.protocol import NAMES, Node, exchange, names_reply
 
 
@@ -171,12 +171,16 @@ LOG_INSTEAD = ("mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3"
                " && ln -s \"$1\" /dev/log && shift && exec \"$@\"")
 
 
+SO_FAR = b"what was sent so far has been collected"
+
+
 class Syslog:
     """Collects the datagrams that are sent to /dev/log in a mount namespace of its own."""
 
     def __init__(self, folder):
         self.path = str(folder / "log")
         self.messages = []
+        self._caught_up = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
         self._thread = threading.Thread(target=self._collect, daemon=True)
@@ -188,15 +192,28 @@ class Syslog:
 
     def _collect(self):
         while message := self._socket.recv(65536):
-            self.messages.append(message.decode(errors="replace"))
+            if message == SO_FAR:
+                self._caught_up.set()
+            else:
+                self.messages.append(message.decode(errors="replace"))
+
+    def _send(self, datagram):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.sendto(datagram, self.path)
+
+    def read(self):
+        """All messages that have been sent by now."""
+        self._caught_up.clear()
+        self._send(SO_FAR)
+        assert self._caught_up.wait(PATIENCE_S)
+        return self.messages
 
     def wait(self, pattern):
         return wait_for(lambda: [text for text in self.messages if re.search(pattern, text)],
                         what=f"{pattern!r} in {self.messages}")
 
     def close(self):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", self.path)
+        self._send(b"")
         self._thread.join()
         self._socket.close()
 
@@ -227,4 +244,4 @@ def test_the_foreground_does_not_log_to_syslog(binary, syslog):
         with Node(server, b"taken"):
             assert Node(server, b"taken").result == 1
         server.wait_log("taken")
-    assert syslog.messages == []
+    assert syslog.read() == []

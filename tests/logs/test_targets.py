@@ -108,7 +108,7 @@ def test_no_process_of_a_detached_daemon_forgets_the_journal(ours, syslog, journ
         assert journal.wait("keeper: the worker ended: signal 9")["PRIORITY"] == "3"
         journal.wait("restored 1 registration; 0 nodes have left in between")
         journal.wait("listening on :: ")
-    assert syslog.messages == []
+    assert syslog.read() == []
     assert (server.result.stdout, server.result.stderr) == ("", "")
 
 
@@ -199,7 +199,7 @@ def test_levels(ours, journal, syslog, target, level):
                 wrapper=(*syslog.wrapper, *journal.wrapper)) as server:
         journal.read()
         provoke(server)
-    logged = {"stderr": server.log(), "syslog": "\n".join(syslog.messages),
+    logged = {"stderr": server.log(), "syslog": "\n".join(syslog.read()),
               "journal": "\n".join(entry["MESSAGE"] for entry in journal.read())}
     assert {where: shown(text) for where, text in logged.items()} == {
         where: expected(level) if where == target else [False] * 3 for where in logged}

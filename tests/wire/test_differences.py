@@ -146,14 +146,28 @@ def _(start):
 
 def trickles(server, meanwhile=lambda: None):
     """What becomes of a request that takes ten times the packet timeout, of a second."""
+    for _ in range(10):
+        longest_pause, result = trickle(server, meanwhile)
+        if longest_pause < 0.9:
+            break
+    assert longest_pause < 0.9, "this machine lets the test stand still"
+    return result
+
+
+def trickle(server, meanwhile):
+    """The longest time without a byte, in s, and what became of the request."""
+    longest_pause = 0
     with connect(server.port) as sock:
         send(sock, b"\0\x65z")
         for _ in range(100):
-            if select.select([sock], [], [], 0.1)[0]:
-                break
+            before = time.monotonic()
+            has_ended = select.select([sock], [], [], 0.1)[0]
             meanwhile()
+            longest_pause = max(longest_pause, time.monotonic() - before)
+            if has_ended:
+                break
             send(sock, b"a")
-        return "stays" if read_all(sock) == NOT_FOUND else "closed"
+        return longest_pause, "stays" if read_all(sock) == NOT_FOUND else "closed"
 
 
 @case("trickling bytes")
