@@ -31,9 +31,9 @@ class Kept(Daemon):
         os.kill(pid, number)
         return pid
 
-    def kill_worker(self):
-        """Kill the worker and return when another one serves."""
-        self.after(self.end_worker())
+    def kill_worker(self, number=signal.SIGKILL):
+        """End the worker by a signal and return when another one serves."""
+        self.after(self.end_worker(number))
 
     @contextlib.contextmanager
     def gap(self):

@@ -18,6 +18,9 @@
 
 #define PAUSE_FIRST_MS 20
 #define PAUSE_MAX_MS 2000
+/* After SIGKILL, which is seldom meant for the worker alone: who sends it to all that are called
+ * epmd, one by one, reaches the keeper by then. Another worker would outlive that. */
+#define PAUSE_KILLED_MS 100
 #define STEADY_AFTER_MS 10000 /* a worker that served so long did not die again and again */
 #define STEADY_RETRY_MS 1000
 
@@ -168,6 +171,11 @@ void keeper_end_pause(struct keeper *keeper)
     }
 }
 
+static bool was_killed(int status)
+{
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
 /* Whether a signal ended it that was meant to, but came before there was a handler. */
 static bool was_asked_to_end(int status)
 {
@@ -200,7 +208,9 @@ int keeper_on_worker_end(struct keeper *keeper, int status)
     }
     char text[64];
     keeper_say(keeper, LOG_ERR, "the worker ended: %s", end_text(status, text));
-    keeper_plan_start(keeper, keeper_fall_back(keeper) ? 0 : keeper_next_pause(keeper));
+    int pause_ms = keeper_fall_back(keeper) ? 0 : keeper_next_pause(keeper);
+    int least_ms = was_killed(status) ? PAUSE_KILLED_MS : 0;
+    keeper_plan_start(keeper, pause_ms > least_ms ? pause_ms : least_ms);
     return -1;
 }
 
