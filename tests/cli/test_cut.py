@@ -157,12 +157,15 @@ def test_names_in_pipelines(ours, pipeline, code, output):
     assert output is None or result.stdout == output
 
 
-@pytest.mark.parametrize("words, answers, count", [
-    ("-names", Fake, 20000), ("-dump", Fake, 20000),
-    ("-names -l", Scripted, 4000), ("-names -json", Scripted, 4000)])  # which look each one up
-def test_a_pipeline_ends_with_its_reader(ours, words, answers, count):
-    """In every form: what found its line is right, and nothing complains that it was enough."""
-    lines = b"".join(b"name node%d at port 7\n" % each for each in range(count))
+@pytest.mark.parametrize("words, answers", [
+    ("-names", Fake), ("-dump", Fake),
+    ("-names -l", Scripted), ("-names -json", Scripted)])  # which look each one up
+def test_a_pipeline_ends_with_its_reader(ours, words, answers):
+    """In every form: what found its line is right, and nothing complains that it was enough.
+
+    The names are long, so that few lookups make more than a pipe holds.
+    """
+    lines = b"".join(b"name node%d%s at port 7\n" % (each, b"a" * 200) for each in range(1000))
     pipeline = f'"$0" -port "$1" {words} | grep -q node7; echo "${{PIPESTATUS[@]}}"'
     with answers(HEAD + lines) as fake:
         result = subprocess.run(["bash", "-c", pipeline, ours, str(fake.port)],
