@@ -169,8 +169,6 @@ def test_it_can_be_started_again_on_the_same_port_at_once(binary):
 
 LOG_INSTEAD = ("mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3"
                " && ln -s \"$1\" /dev/log && shift && exec \"$@\"")
-
-
 SO_FAR = b"what was sent so far has been collected"
 
 

@@ -49,6 +49,11 @@ def series(text):
     return found
 
 
+def name_of(key):
+    """The name in a key of series()."""
+    return key if isinstance(key, str) else key[0]
+
+
 class _Seen:
     """What Daemon and Kept have in common here: -metrics is their last option."""
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from harness import OURS, ROOT, run_epmd
-from metrics.observed import Observed
+from metrics.observed import Observed, name_of
 from wire.protocol import Node
 
 PAGES = "epmd.1", "epmd-monitoring.7", "epmd-protocol.7"
@@ -44,7 +44,7 @@ def series():
     """The names of all metrics, and the reasons of refusals."""
     with Observed(OURS) as daemon, Node(daemon, b"a"):
         found = daemon.series()
-    names = {key if isinstance(key, str) else key[0] for key in found}
+    names = {name_of(key) for key in found}
     reasons = {key[1] for key in found if key[0] == "epmd_refusals_total"}
     assert len(names) > 20 and len(reasons) > 20
     return names, reasons

@@ -7,6 +7,7 @@ its own id, and only after it has been seen as such.
 
 import contextlib
 import os
+import re
 import signal
 
 from harness import Daemon, wait_for
@@ -34,6 +35,11 @@ class Kept(Daemon):
     def kill_worker(self, number=signal.SIGKILL):
         """End the worker by a signal and return when another one serves."""
         self.after(self.end_worker(number))
+
+    def pauses(self):
+        """How long the keeper has waited before each further worker, in ms."""
+        told = re.findall(r"starting the worker again in (\d+) ms", self.log())
+        return [int(ms) for ms in told]
 
     @contextlib.contextmanager
     def gap(self):

@@ -290,16 +290,11 @@ def test_killing_the_keeper_leaves_a_working_epmd(kept):
         wait_for(lambda: gone(worker))
 
 
-def pauses(kept):
-    """In ms."""
-    return [int(ms) for ms in re.findall(r"starting the worker again in (\d+) ms", kept.log())]
-
-
 def test_after_a_kill_there_is_time_to_kill_the_keeper(kept):
     """A script may end all by kill -9: it would miss a worker that is started meanwhile."""
     for _ in range(5):
         kept.kill_worker()
-    assert pauses(kept) == [100, 100, 100, 100, 160]
+    assert kept.pauses() == [100, 100, 100, 100, 160]
     assert len(re.findall(r"the worker ended: signal 9 \(Killed\)", kept.log())) == 5
 
 
@@ -309,7 +304,7 @@ def test_pauses_grow_and_end_at_two_seconds(kept):
         for _ in range(8):
             kept.kill_worker(signal.SIGUSR1)
         assert state(node.sock) == "open"
-    assert pauses(kept) == [0, 20, 40, 80, 160, 320, 640, 1280]
+    assert kept.pauses() == [0, 20, 40, 80, 160, 320, 640, 1280]
     assert len(re.findall(r"the worker ended: signal 10 \(User defined .*\)", kept.log())) == 8
     pid = kept.end_worker()
     kept.wait_log("again in 2000 ms")

@@ -9,7 +9,7 @@ import time
 
 import machine
 from harness import OURS, clean_env, wait_for
-from metrics.observed import ObservedKept
+from metrics.observed import ObservedKept, name_of
 from restart.keeping import Kept
 from wire.order import stopped
 from wire.protocol import (RELOAD, Node, begin, connect, exchange, found, port2, read_all, send,
@@ -105,9 +105,8 @@ def test_counters_outlive_a_reload(ours):
         os.kill(observed.pid, signal.SIGHUP)
         observed.after(worker)
         after = observed.series()
-        names = {key: key if isinstance(key, str) else key[0] for key in before}
-        counters = [key for key, name in names.items()  # a process's own start anew with it
-                    if name.endswith("_total") and not name.startswith("process_")]
+        counters = [key for key in before if name_of(key).endswith("_total")
+                    and not name_of(key).startswith("process_")]  # which start anew with each
         assert counters
         fallen = {key: (before[key], after[key]) for key in counters if after[key] < before[key]}
         assert fallen == {}

@@ -9,8 +9,7 @@ import pytest
 
 import machine
 from harness import PATIENCE_S, Daemon, clean_env, free_port, wait_for
-from wire.order import (ask, early, half_closed, now, served, stamped, stopped,
-                        turns_at_last)
+from wire.order import ask, early, half_closed, now, served, stamped, stopped, turns_at_last
 from wire.protocol import (DUMP, KILL, NAMES, NOT_FOUND, Node, alive2, exchange, found, frame,
                            port2, read_all, reset, settle)
 
